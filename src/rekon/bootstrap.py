@@ -1,0 +1,390 @@
+"""The composition root: the only reader of settings, clock, chance and ids. Everything else is handed its tools."""
+
+import dataclasses
+import secrets
+import tomllib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+from sqlalchemy import create_engine
+
+from rekon import resources
+from rekon.connectors.channels.contract import Channel
+from rekon.connectors.channels.email import EmailChannel, MailSecurity, MailServer
+from rekon.connectors.channels.file import FileChannel
+from rekon.connectors.channels.sql_outbox import SqlOutboxChannel, generic_outbox, otomax_outbox
+from rekon.connectors.channels.telegram import TelegramChannel
+from rekon.connectors.channels.webhook import WebhookChannel
+from rekon.connectors.channels.whatsapp import WhatsAppChannel
+from rekon.connectors.gateways.contract import Gateway, GatewayClass
+from rekon.connectors.gateways.http import HttpGateway, HttpGatewaySettings
+from rekon.connectors.providers.account import ProviderAccount
+from rekon.connectors.providers.callbacks import ProviderDoor
+from rekon.connectors.providers.client import ProviderClient
+from rekon.connectors.providers.definition import Definition, load_definitions
+from rekon.connectors.providers.http_client import make_http_client
+from rekon.domain.breaks import BreakKind, Mode
+from rekon.domain.message import TemplateBook, parse_reasons, parse_templates
+from rekon.domain.policy import Policy
+from rekon.domain.transaction import RefundOwner
+from rekon.settings import ConfigError, Settings, load
+from rekon.settings import ChannelTable as ChannelSettings
+from rekon.settings import GatewayTable as GatewaySettings
+from rekon.stages.book_gateway import BookGateway
+from rekon.stages.context import Connectors, Context, Runner, Words, in_thread
+from rekon.store import decisions, migrate
+from rekon.store.dossier import SourceRules
+from rekon.store.engine import Store, check_durability
+from rekon.store.guards import MissingGuardError, missing_guards
+
+SQLITE_FILE = "rekon.sqlite3"
+CONFIG_FILE = "rekon.toml"
+_GRANT_SECONDS = 60.0
+
+
+class Clock(Protocol):
+    """Business time."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware UTC."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Read it."""
+        return datetime.now(UTC)
+
+
+class GrantedClock:
+    """Business time that somebody else owns and grants in steps; between grants it stands (design 10)."""
+
+    def __init__(self, url: str) -> None:
+        """Take the address of the owner's `/clock`."""
+        self._url = url
+        self._now: datetime | None = None
+        self._client = httpx.AsyncClient(timeout=_GRANT_SECONDS, trust_env=False)
+
+    def now(self) -> datetime:
+        """Return the instant granted last; before the first grant it is asked for."""
+        if self._now is None:
+            answer = httpx.post(self._url, json={"next_due": None, "peek": True}, timeout=_GRANT_SECONDS, trust_env=False)
+            self._now = datetime.fromisoformat(answer.json()["now"])
+        return self._now
+
+    async def grant(self, next_due: datetime | None) -> bool:
+        """Ask for more time. Returns whether the story is over."""
+        body = {"next_due": next_due.isoformat() if next_due else None}
+        answer = (await self._client.post(self._url, json=body)).json()
+        self._now = datetime.fromisoformat(answer["now"])
+        return bool(answer["done"])
+
+    async def close(self) -> None:
+        """Close the connection to the owner."""
+        await self._client.aclose()
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """One installation, opened."""
+
+    settings: Settings
+    state_dir: Path
+    store: Store
+    context: Context
+    door: ProviderDoor
+    clock: Clock
+    closers: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Close every client and the database."""
+        for close in self.closers:
+            await close()
+        self.store.close()
+
+
+def state_dir_of(config: Path) -> Path:
+    """Return the state directory: the folder the configuration stands in."""
+    return config.resolve().parent
+
+
+def store_url(settings: Settings, state_dir: Path) -> str:
+    """Return the database's address."""
+    return settings.store.url or f"sqlite:///{state_dir / SQLITE_FILE}"
+
+
+def open_store(settings: Settings, state_dir: Path) -> Store:
+    """Open the database and refuse one that is not fit for money.
+
+    Raises:
+        SchemaMismatchError: the schema is older or newer than this program.
+        WeakDurabilityError: the database could forget a commit.
+        MissingGuardError: an append-only table could be changed.
+    """
+    store = Store(store_url(settings, state_dir))
+    migrate.check(store, resources.data_path("migrations"))
+    with store.unit_of_work() as connection:
+        check_durability(connection)
+        missing = missing_guards(connection)
+    if missing:
+        text = f"guards are missing: {', '.join(missing)}; run `rekon db upgrade`"
+        raise MissingGuardError(text)
+    return store
+
+
+def upgrade_store(settings: Settings, state_dir: Path) -> None:
+    """Create or upgrade the database and its guards."""
+    store = Store(store_url(settings, state_dir))
+    migrate.upgrade(store, resources.data_path("migrations"))
+    store.close()
+
+
+def open_installation(config: Path, *, run: Runner = in_thread) -> Installation:
+    """Read the configuration, open the database and build every connector."""
+    settings = load(config)
+    state_dir = state_dir_of(config)
+    store = open_store(settings, state_dir)
+    clock: Clock = GrantedClock(settings.clock.url) if settings.clock.kind == "granted" else SystemClock()
+    closers: list[Callable[[], Awaitable[Any]]] = [clock.close] if isinstance(clock, GrantedClock) else []
+    definitions = load_provider_definitions(state_dir)
+    accounts = _accounts(settings, definitions)
+    connectors = Connectors(
+        definitions=definitions,
+        accounts=accounts,
+        clients=_clients(settings, definitions, accounts, closers),
+        gateways={},
+        channels=_channels(settings, state_dir, closers),
+    )
+    context = _context(settings, store=store, clock=clock, connectors=connectors, definitions=definitions, run=run)
+    gateways = _gateways(settings, context, closers)
+    context = dataclasses.replace(context, connectors=dataclasses.replace(connectors, gateways=gateways))
+    door = ProviderDoor(definitions, list(accounts.values()))
+    return Installation(
+        settings=settings, state_dir=state_dir, store=store, context=context, door=door, clock=clock, closers=closers
+    )
+
+
+def load_provider_definitions(state_dir: Path | None) -> dict[str, Definition]:
+    """Read the packaged definitions; a folder in the state directory overrides one or adds another."""
+    roots = [resources.data_path("providers")]
+    own = state_dir / "providers" if state_dir else None
+    if own is not None and own.is_dir():
+        roots.append(own)
+    return load_definitions(roots)
+
+
+def load_templates(locale: str) -> TemplateBook:
+    """Read the message templates of a language."""
+    return parse_templates(_toml("config", "templates", f"{locale}.toml"))
+
+
+def _toml(*parts: str) -> dict[str, Any]:
+    return tomllib.loads(resources.data_path(*parts).read_text(encoding="utf-8"))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Build the rules' numbers from the configuration."""
+    limits = {name: value for name, value in settings.limits.model_dump().items() if value is not None}
+    try:
+        modes = {BreakKind(kind): Mode(word) for kind, word in settings.modes.breaks.items()}
+    except ValueError as error:
+        text = f"modes.breaks: {error}; allowed are {', '.join(kind.value for kind in BreakKind)}"
+        raise ConfigError(text) from error
+    return Policy(mode=Mode(settings.modes.default), modes=modes, **limits)
+
+
+def _context(
+    settings: Settings,
+    *,
+    store: Store,
+    clock: Clock,
+    connectors: Connectors,
+    definitions: Mapping[str, Definition],
+    run: Runner,
+) -> Context:
+    policy = policy_of(settings)
+    rules = {name: definition.rules() for name, definition in definitions.items()}
+    config_hash = store.write(decisions.remember_configuration, policy, rules, now=clock.now())
+    words = settings.messages
+    return Context(
+        store=store,
+        clock=clock.now,
+        run=run,
+        policy=policy,
+        providers=rules,
+        sources={
+            name: SourceRules(refund_owner=RefundOwner(s.refund_owner), lag=timedelta(seconds=s.lag_seconds))
+            for name, s in settings.sources.items()
+        },
+        words=Words(
+            book=load_templates(settings.server.locale),
+            reasons=parse_reasons(_toml("config", "reasons.toml")),
+            provider_titles={name: d.title for name, d in definitions.items()},
+            default_channel=words.default_channel,
+            operator_channel=words.operator_channel,
+            operator_address=words.operator_address,
+            operator_name=words.operator_name,
+            complaint_channel=words.complaint_channel,
+            answer_base_url=settings.server.public_url.rstrip("/"),
+        ),
+        config_hash=config_hash,
+        mint=lambda: secrets.token_hex(8),
+        secret=settings.server.secret.get_secret_value().encode(),
+        connectors=connectors,
+    )
+
+
+def _accounts(
+    settings: Settings, definitions: Mapping[str, Definition]
+) -> dict[tuple[str, str], ProviderAccount]:
+    accounts = {}
+    for name, table in settings.providers.items():
+        provider = table.definition or name
+        if provider not in definitions:
+            text = f"providers.{name}: there is no definition {provider!r}; known: {', '.join(sorted(definitions))}"
+            raise ConfigError(text)
+        accounts[provider, table.account] = ProviderAccount(
+            provider=provider,
+            name=table.account,
+            credentials={key: value.get_secret_value() for key, value in table.credentials.items()},
+            base_url=table.base_url,
+            allow_http=table.allow_http,
+            allow_private=table.allow_private,
+            callback_secrets=tuple(secret.get_secret_value() for secret in table.callback_secrets),
+            accepts_callbacks=table.accepts_callbacks,
+            testing=table.testing,
+        )
+    return accounts
+
+
+def _clients(
+    settings: Settings,
+    definitions: Mapping[str, Definition],
+    accounts: Mapping[tuple[str, str], ProviderAccount],
+    closers: list[Callable[[], Awaitable[Any]]],
+) -> dict[tuple[str, str], ProviderClient]:
+    """Build one HTTP client a provider, shared by its accounts (performance 1)."""
+    deadline = settings.checks.deadline_seconds
+    clients = {}
+    for provider in sorted({account.provider for account in accounts.values()}):
+        mine = [account for account in accounts.values() if account.provider == provider]
+        http = make_http_client(definitions[provider], accounts=mine, deadline_seconds=deadline)
+        closers.append(http.aclose)
+        for account in mine:
+            clients[provider, account.name] = ProviderClient(
+                definitions[provider], account, http, deadline_seconds=deadline
+            )
+    return clients
+
+
+def _plain_client(closers: list[Callable[[], Awaitable[Any]]]) -> httpx.AsyncClient:
+    client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=httpx.Limits(max_connections=8))
+    closers.append(client.aclose)
+    return client
+
+
+def _gateways(
+    settings: Settings, context: Context, closers: list[Callable[[], Awaitable[Any]]]
+) -> dict[str, Gateway]:
+    """Build the gateway of every source that has one."""
+    built: dict[str, Gateway] = {}
+    for source, table in settings.sources.items():
+        if table.gateway:
+            built[source] = _gateway(table.gateway, settings.gateway[table.gateway], settings, context, closers)
+    return built
+
+
+def _gateway(
+    name: str,
+    table: GatewaySettings,
+    settings: Settings,
+    context: Context,
+    closers: list[Callable[[], Awaitable[Any]]],
+) -> Gateway:
+    if table.kind == "book":
+        return BookGateway(context)
+    if table.kind == "sql":
+        return _sql_gateway(name, table)
+    return HttpGateway(
+        _plain_client(closers),
+        HttpGatewaySettings(
+            name=name,
+            base_url=table.url,
+            gateway_class=GatewayClass(table.gateway_class),
+            window_seconds=table.window_hours * 3600,
+            deadline_seconds=settings.checks.deadline_seconds,
+            token=table.token.get_secret_value() if table.token else "",
+        ),
+    )
+
+
+def _sql_gateway(name: str, table: GatewaySettings) -> Gateway:
+    from rekon.connectors.gateways.sql import SqlGateway, parse_preset  # noqa: PLC0415 - only installations that use it
+
+    if table.sql_url is None or not table.preset:
+        text = f"gateway.{name}: kind sql needs sql_url and preset"
+        raise ConfigError(text)
+    preset = parse_preset(_toml("config", "sources", f"{table.preset}.toml"))
+    return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, name=name)
+
+
+def _channels(
+    settings: Settings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]
+) -> dict[str, Channel]:
+    return {name: _channel(name, table, state_dir, closers) for name, table in settings.channels.items()}
+
+
+def _channel(
+    name: str, table: ChannelSettings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]
+) -> Channel:
+    options = dict(table.options)
+    hidden = {key: value.get_secret_value() for key, value in table.secrets.items()}
+    if table.kind == "file":
+        return FileChannel(state_dir / str(options.get("folder", "messages")), name=name)
+    if table.kind == "email":
+        server = MailServer(
+            hostname=str(options["hostname"]),
+            port=int(options.get("port", 587)),
+            security=MailSecurity(str(options.get("security", "starttls"))),
+            username=str(options.get("username", "")),
+            password=hidden.get("password", ""),
+        )
+        return EmailChannel(server, sender=str(options["sender"]), name=name)
+    if table.kind == "sql_outbox":
+        preset = otomax_outbox() if options.get("preset") == "otomax" else generic_outbox(str(options.get("table", "rekon_outbox")))
+        return SqlOutboxChannel(create_engine(hidden["url"]), preset, name=name)
+    return _http_channel(name, table.kind, options, hidden, _plain_client(closers))
+
+
+def _http_channel(
+    name: str, kind: str, options: Mapping[str, str | int | bool], hidden: Mapping[str, str], client: httpx.AsyncClient
+) -> Channel:
+    if kind == "telegram":
+        return TelegramChannel(client, token=hidden["token"], name=name)
+    if kind == "whatsapp":
+        return WhatsAppChannel(
+            client, token=hidden["token"], phone_number_id=str(options["phone_number_id"]), approved={}, name=name
+        )
+    return WebhookChannel(client, url=str(options["url"]), secrets=[hidden["secret"]] if "secret" in hidden else [], name=name)
+
+
+__all__: Sequence[str] = (
+    "CONFIG_FILE",
+    "Clock",
+    "GrantedClock",
+    "Installation",
+    "SystemClock",
+    "load_provider_definitions",
+    "load_templates",
+    "open_installation",
+    "open_store",
+    "policy_of",
+    "state_dir_of",
+    "store_url",
+    "upgrade_store",
+)

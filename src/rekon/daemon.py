@@ -1,0 +1,256 @@
+"""The life of the daemon: beats, pages, graceful stop.
+
+APScheduler only beats; what is due stands in rows, so a late or missed beat loses nothing. Under a granted clock (the
+demo) a beat runs until nothing is due, then asks the owner of time for more.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+import uvicorn
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import Connection
+
+from rekon.bootstrap import GrantedClock, Installation, open_installation
+from rekon.connectors.channels.telegram_updates import acknowledgement, read_update
+from rekon.desk.app import Desk, make_app
+from rekon.stages import FLOW, Stage
+from rekon.stages.context import Context
+from rekon.store import health, leases
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0
+STOP_SECONDS = 10.0
+_ROUNDS_MAX = 200
+_HIGH_WATER = "high_water"
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK_BACK_MAX = timedelta(seconds=60)
+
+
+class AlreadyRunningError(Exception):
+    """Another daemon holds this installation. Stop it first; several daemons need PostgreSQL."""
+
+
+class ClockWentBackError(Exception):
+    """The machine's clock is behind what the books have seen. Correct the clock; nothing moves until then."""
+
+
+class Heart:
+    """Walks the flow until nothing is due."""
+
+    def __init__(self, context: Context) -> None:
+        """Take the tools."""
+        self._context = context
+        self._turn = asyncio.Lock()
+        self.last_beat: datetime | None = None
+        self.healthy = True
+
+    async def beat(self) -> datetime | None:
+        """Run due stages until nothing is due now. Returns when the next thing is due."""
+        async with self._turn:
+            for _ in range(_ROUNDS_MAX):
+                now = self._context.clock()
+                due = await self._context.read(_due_times)
+                ripe = [stage for stage in FLOW if (at := due[stage.name]) is not None and at <= now]
+                if not ripe:
+                    break
+                for stage in ripe:
+                    await self._run(stage)
+            self.last_beat = self._context.clock()
+            return min((at for at in due.values() if at is not None), default=None)
+
+    async def rest(self) -> None:
+        """Wait until no beat is running."""
+        async with self._turn:
+            return
+
+    async def _run(self, stage: Stage) -> None:
+        """A stage that breaks is logged; its rows come back when their lease ends."""
+        try:
+            await stage.work(self._context)
+            self.healthy = True
+        except Exception:
+            self.healthy = False
+            log.exception("stage.failed", stage=stage.name)
+            raise
+
+
+def _due_times(connection: Connection) -> dict[str, datetime | None]:
+    return {stage.name: stage.next_due(connection) for stage in FLOW}
+
+
+@contextmanager
+def only_one(state_dir: Path, *, is_sqlite: bool) -> Iterator[None]:
+    """Hold the installation's lock: one SQLite file has one daemon.
+
+    Raises:
+        AlreadyRunningError: when another one holds it.
+    """
+    if not is_sqlite:
+        yield
+        return
+    path = state_dir / "rekon.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            text = f"another rekon daemon runs on {state_dir}; stop it first"
+            raise AlreadyRunningError(text) from error
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def check_clock(connection: Connection, now: datetime) -> None:
+    """Refuse a clock behind the high-water mark, and raise the mark (I23).
+
+    Raises:
+        ClockWentBackError: when the clock is more than a minute behind.
+    """
+    seen = health.fact(connection, _HIGH_WATER)
+    mark = datetime.fromisoformat(seen) if seen else _LONG_AGO
+    if now < mark - _CLOCK_BACK_MAX:
+        text = f"the clock says {now.isoformat()}, but the books have seen {mark.isoformat()}; correct the clock"
+        raise ClockWentBackError(text)
+    if now > mark:
+        health.set_fact(connection, _HIGH_WATER, now.isoformat())
+
+
+async def run_once(config: Path) -> datetime | None:
+    """Do everything that is due now, once. Returns when the next thing is due."""
+    house = open_installation(config)
+    try:
+        with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
+            await house.context.write(check_clock, house.context.clock())
+            await house.context.write(leases.release_all, house.context.clock())
+            return await Heart(house.context).beat()
+    finally:
+        await house.close()
+
+
+async def serve(config: Path) -> None:
+    """Run until told to stop."""
+    house = open_installation(config)
+    try:
+        with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
+            await house.context.write(check_clock, house.context.clock())
+            if house.store.is_sqlite:
+                await house.context.write(leases.release_all, house.context.clock())
+            await _live(house)
+    finally:
+        await house.close()
+
+
+async def _live(house: Installation) -> None:
+    heart = Heart(house.context)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = _web_server(house, heart)
+    web = asyncio.create_task(server.serve())
+    log.info("daemon.started", host=house.settings.server.host, port=house.settings.server.port)
+    try:
+        async with _beating(house, heart, stop):
+            await _first(stop, web)
+    finally:
+        server.should_exit = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(web, STOP_SECONDS)
+        log.info("daemon.stopped")
+
+
+async def _first(stop: asyncio.Event, web: asyncio.Task[None]) -> None:
+    """Wait for a stop signal, or for the web server to end by itself."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, web}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+
+
+@asynccontextmanager
+async def _beating(house: Installation, heart: Heart, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Beat until the block ends, then let the work in flight finish (at most ten seconds)."""
+    if isinstance(house.clock, GrantedClock):
+        task = asyncio.create_task(_beat_by_grants(house.clock, heart, stop))
+    else:
+        task = asyncio.create_task(_beat_by_seconds(house, heart, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(task, STOP_SECONDS)
+
+
+async def _beat_by_grants(clock: GrantedClock, heart: Heart, stop: asyncio.Event) -> None:
+    """The demo: the sandbox owns time. Each beat empties what is due, then asks for more time."""
+    while not stop.is_set():
+        try:
+            next_due = await heart.beat()
+            over = await clock.grant(next_due)
+        except Exception:
+            log.exception("beat.failed")
+            await asyncio.sleep(0.2)
+            continue
+        if over:
+            log.info("story.over")
+            await asyncio.sleep(0.2)
+
+
+async def _beat_by_seconds(house: Installation, heart: Heart, stop: asyncio.Event) -> None:
+    scheduler = AsyncIOScheduler(timezone="UTC")
+
+    async def tick() -> None:
+        try:
+            await house.context.write(check_clock, house.context.clock())
+            await heart.beat()
+        except Exception:
+            log.exception("beat.failed")
+
+    await tick()
+    scheduler.add_job(tick, "interval", seconds=BEAT_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None)
+    scheduler.start()
+    await stop.wait()
+    scheduler.pause()
+    async with asyncio.timeout(STOP_SECONDS):
+        await heart.rest()
+    scheduler.shutdown(wait=False)
+
+
+def _web_server(house: Installation, heart: Heart) -> uvicorn.Server:
+    settings = house.settings.server
+    desk = Desk(
+        context_write=house.context.write,
+        context_read=house.context.read,
+        clock=house.context.clock,
+        door=house.door,
+        secret=house.context.secret,
+        api_keys=frozenset(key.get_secret_value() for key in settings.api_keys.values()),
+        callback_token=settings.callback_token.get_secret_value(),
+        telegram_token=settings.telegram_token.get_secret_value() if settings.telegram_token else "",
+        read_telegram=read_update,
+        acknowledge_telegram=acknowledgement,
+        zones={name: source.zone for name, source in house.settings.sources.items()},
+        is_alive=lambda: heart.healthy and heart.last_beat is not None,
+    )
+    config = uvicorn.Config(
+        make_app(desk),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the daemon owns the signals
+    return server

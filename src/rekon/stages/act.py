@@ -1,0 +1,369 @@
+"""ACT: move money, tell servers how orders ended, pay vouchers out. Intent, then send, then record.
+
+A refund's intent is written only if the rules, run again on the stored books in that same unit of work, still ask for
+exactly it (I25); limits are counted there too (I18). Nothing is ever sent twice on a guess (reliability 4.3).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from rekon.connectors.gateways.contract import (
+    Gateway,
+    GatewayClass,
+    OrderResult,
+    PayAnswer,
+    PayState,
+    RefundOrder,
+    ResultAnswer,
+    ResultState,
+    WalletUnreadableError,
+)
+from rekon.domain import ledger
+from rekon.domain.breaks import BreakKind
+from rekon.domain.decide import decide
+from rekon.domain.decision import Action, Decision, evidence_digest
+from rekon.domain.intake import RowError, parse_wallet_line
+from rekon.domain.money import Money
+from rekon.domain.refund import RefundState, voucher_key
+from rekon.domain.sla import WIB
+from rekon.stages.context import Context, log
+from rekon.store import books, cases, dossier, evaluations, journal, limits, refunds, results, vouchers
+
+BATCH = 50
+LEASE = timedelta(seconds=30)
+_LOOK_AGAIN = timedelta(seconds=2)
+_NOT_FOUND_IS_UNKNOWN = timedelta(minutes=10)
+_ATTEMPTS_MAX = 8
+_RESULT_ATTEMPTS_MAX = 12
+
+Row = refunds.Row
+
+
+async def work(context: Context) -> int:
+    """Take one step for a batch of due refunds, order results and vouchers. Returns how many steps were taken."""
+    now, lease = context.clock(), context.mint()
+    claimed = await context.write(_claim_all, lease=lease, now=now)
+    jobs: list[Awaitable[None]] = []
+    for claimed_rows, step in zip(claimed, (_step_refund, _step_result, _step_voucher), strict=True):
+        jobs += [step(context, row, lease=lease) for row in claimed_rows]
+    await asyncio.gather(*jobs)
+    return len(jobs)
+
+
+def _claim_all(connection: Connection, *, lease: str, now: datetime) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
+    until = now + LEASE
+    return (
+        refunds.claim_due(connection, now=now, limit=BATCH, lease=lease, lease_until=until),
+        results.claim_due(connection, now=now, limit=BATCH, lease=lease, lease_until=until),
+        vouchers.claim_due(connection, now=now, limit=BATCH, lease=lease, lease_until=until),
+    )
+
+
+async def _step_refund(context: Context, row: Row, *, lease: str) -> None:
+    gateway = context.connectors.gateways.get(row["source"])
+    if gateway is None or context.restored_epoch:
+        reason = "sumber ini tidak punya jalan pengembalian" if gateway is None else "basis data hasil pemulihan"
+        await context.write(_hold, row=row, lease=lease, reason=reason)
+        return
+    if RefundState(row["state"]) is RefundState.SUBMITTED:
+        await _settle(context, row, gateway, lease=lease)
+        return
+    await _read_wallet(context, row, gateway)
+    submitted = await context.write(submit, context=context, row=row, lease=lease, now=context.clock())
+    if submitted is not None:
+        await _pay(context, submitted, gateway, lease=lease)
+
+
+async def _read_wallet(context: Context, row: Row, gateway: Gateway) -> bool:
+    """Read the purchase's wallet lines live and store them. Returns whether our credit is among what is stored now."""
+    transaction_id = row["transaction_key"].partition(":")[2]
+    try:
+        found = await gateway.read_wallet(transaction_id)
+    except WalletUnreadableError as error:
+        if not error.is_unsupported:
+            log.warning("wallet.unreadable", source=row["source"])
+        return False
+    lines = []
+    now = context.clock()
+    for index, raw in enumerate(found.rows):
+        try:
+            lines.append((index, parse_wallet_line(raw, source=row["source"], zone=WIB, now=now)))
+        except RowError:
+            log.warning("wallet.row_refused", source=row["source"])
+            return False
+    await context.write(books.record_wallet_lines, lines, now=now)
+    return any(line.reference == row["key"] for _, line in lines)
+
+
+def submit(connection: Connection, *, context: Context, row: Row, lease: str, now: datetime) -> Row | None:
+    """Write the intent, if the rules still ask for exactly this refund and the limits allow it. Returns it when written."""
+    limits.take_turn(connection)
+    one = dossier.load(
+        connection, [row["transaction_key"]], sources=context.sources, twin_window=context.policy.duplicate_window
+    )[0]
+    wanted = _decide_again(one, row, context=context, now=now)
+    asked = next((d for d in wanted if d.action is Action.ISSUE_REFUND and d.break_kind == row["break_kind"]), None)
+    if asked is None:
+        _not_wanted_now(connection, row, wanted, lease=lease, now=now)
+        return None
+    if not _still_agreed(connection, row, asked, lease=lease):
+        return None
+    if row["automatic"]:
+        refused = limits.check(
+            connection,
+            agent_id=row["agent_id"],
+            amount=row["amount"],
+            never_formed=row["never_formed"],
+            policy=context.policy,
+            now=now,
+        )
+        if refused is not None:
+            if refused.halts:
+                limits.halt(connection, scope=limits.GLOBAL, reason=refused.reason, by="rule", now=now)
+            _hold(connection, row=row, lease=lease, reason=refused.reason)
+            evaluations.touch(connection, [row["transaction_key"]], due_at=now)
+            return None
+    provider = "" if row["break_kind"] == BreakKind.DEBITED_TWICE or not one.legs else one.legs[-1].provider
+    moved = refunds.move(
+        connection, row, to=RefundState.SUBMITTED, lease=lease, submitted_at=now, due_at=now + LEASE, attempts=0
+    )
+    if not moved:
+        return None
+    journal.post(connection, ledger.refund_submitted(row["key"], provider=provider, amount=row["amount"], at=now), now=now)
+    _take_lease_again(connection, row, lease=lease)
+    return refunds.get(connection, row["refund_id"])
+
+
+def _take_lease_again(connection: Connection, row: Row, *, lease: str) -> None:
+    refunds.hold_lease(connection, row["refund_id"], lease=lease)
+
+
+def _decide_again(one: dossier.Dossier, row: Row, *, context: Context, now: datetime) -> list[Decision]:
+    """Run the rules as if this refund did not exist yet (I25)."""
+    history = replace(one.history, refunds=dossier.refund_facts(one.history, without=row["key"]))
+    providers = {leg.provider: context.rules_of(leg.provider) for leg in one.legs}
+    return decide(
+        one.transaction, one.legs, one.wallet_lines, one.reports, context.policy, history, now, providers=providers
+    )
+
+
+def _not_wanted_now(
+    connection: Connection, row: Row, wanted: Sequence[Decision], *, lease: str, now: datetime
+) -> None:
+    """The rules wait, or no longer ask: postpone, or withdraw the request. Nothing was sent."""
+    waits = any(d.action in (Action.WAIT, Action.CHECK_AGAIN) for d in wanted)
+    state = RefundState(row["state"])
+    if waits:
+        refunds.move(connection, row, to=state, lease=lease, due_at=now + _LOOK_AGAIN)
+    else:
+        refunds.move(connection, row, to=RefundState.REJECTED, lease=lease, due_at=None, note="tidak lagi diperlukan")
+    evaluations.touch(connection, [row["transaction_key"]], due_at=now)
+
+
+def _still_agreed(connection: Connection, row: Row, asked: Decision, *, lease: str) -> bool:
+    """Amount as requested; for an approved refund also the very evidence the person saw (I17)."""
+    approved = RefundState(row["state"]) is RefundState.APPROVED
+    same = asked.amount == row["amount"]
+    if approved:
+        same = same and evidence_digest(asked, transaction=row["transaction_key"]) == row["digest"]
+    if same:
+        return True
+    digest = evidence_digest(asked, transaction=row["transaction_key"])
+    refunds.move(
+        connection,
+        row,
+        to=RefundState.AWAITING_APPROVAL,
+        lease=lease,
+        due_at=None,
+        amount=asked.amount,
+        evidence=list(asked.evidence),
+        digest=digest,
+        automatic=False,
+        hold_reason="bukti atau jumlah berubah setelah diajukan",
+    )
+    return False
+
+
+def _hold(connection: Connection, *, row: Row, lease: str, reason: str) -> None:
+    """Put a refund before a person. Nothing was sent."""
+    to = RefundState.AWAITING_APPROVAL if row["state"] != RefundState.SUBMITTED else RefundState.UNKNOWN
+    refunds.move(connection, row, to=to, lease=lease, due_at=None, automatic=False, hold_reason=reason[:200])
+
+
+async def _pay(context: Context, row: Row, gateway: Gateway, *, lease: str) -> None:
+    """Tell the gateway once, then write what it said."""
+    answer = await gateway.pay(order_of(row))
+    await _take_answer(context, row, gateway, answer, lease=lease)
+
+
+def order_of(row: Row) -> RefundOrder:
+    """Build the order of a refund: the same row always gives the same bytes (I11)."""
+    return RefundOrder(
+        key=row["key"],
+        refund_id=row["refund_id"],
+        agent_id=row["agent_id"],
+        transaction_id=row["transaction_key"].partition(":")[2],
+        amount=Money(row["amount"]),
+        reason=row["break_kind"],
+    )
+
+
+async def _settle(context: Context, row: Row, gateway: Gateway, *, lease: str) -> None:
+    """Find out what became of a refund that was told, or may have been told, to the gateway."""
+    if gateway.gateway_class is GatewayClass.G0:
+        await context.write(_unknown, row=row, lease=lease, note="gerbang tidak dapat ditanya; periksa di server")
+        return
+    if row["attempts"] >= _ATTEMPTS_MAX:
+        await context.write(_unknown, row=row, lease=lease, note="gerbang tidak memberi jawaban pasti")
+        return
+    answer = await gateway.find(order_of(row))
+    age = context.clock() - row["submitted_at"]
+    if answer.state is PayState.NOT_FOUND and _may_tell_again(gateway, age):
+        answer = await gateway.pay(order_of(row))
+    await _take_answer(context, row, gateway, answer, lease=lease)
+
+
+def _may_tell_again(gateway: Gateway, age: timedelta) -> bool:
+    """Say whether a key the gateway does not know may be told again (reliability 4.3)."""
+    if gateway.gateway_class is GatewayClass.G2:
+        return age.total_seconds() < gateway.window_seconds / 2
+    return gateway.gateway_class is GatewayClass.G1 and age >= _NOT_FOUND_IS_UNKNOWN
+
+
+async def _take_answer(context: Context, row: Row, gateway: Gateway, answer: PayAnswer, *, lease: str) -> None:
+    seen = False
+    if answer.state is PayState.SUCCEEDED:
+        seen = await _read_wallet(context, row, gateway)
+    await context.write(record, row=row, answer=answer, seen=seen, gateway_class=gateway.gateway_class, lease=lease, now=context.clock())
+
+
+def record(
+    connection: Connection,
+    *,
+    row: Row,
+    answer: PayAnswer,
+    seen: bool,
+    gateway_class: GatewayClass,
+    lease: str,
+    now: datetime,
+) -> None:
+    """Write a gateway's answer. SETTLED only once the wallet line with our key was read (design 5)."""
+    if answer.state is PayState.SUCCEEDED and seen:
+        moved = refunds.move(
+            connection, row, to=RefundState.SETTLED, lease=lease, settled_at=now, due_at=None, gateway_ref=answer.gateway_ref
+        )
+        if moved:
+            journal.post(connection, ledger.refund_settled(row["key"], amount=row["amount"], at=now), now=now)
+            log.info("refund.settled", refund=row["refund_id"])
+    elif answer.state is PayState.FAILED:
+        _failed(connection, row, note=answer.note, lease=lease, now=now)
+    elif gateway_class is GatewayClass.G0 and answer.state is not PayState.SUCCEEDED:
+        _unknown(connection, row=row, lease=lease, note=answer.note or "jawaban gerbang tidak pasti")
+    else:
+        wait = timedelta(seconds=answer.retry_after_seconds or min(2 * 2 ** row["attempts"], 600))
+        refunds.move(
+            connection, row, to=RefundState.SUBMITTED, lease=lease, due_at=now + wait, attempts=row["attempts"] + 1, note=answer.note
+        )
+    evaluations.touch(connection, [row["transaction_key"]], due_at=now)
+
+
+def _failed(connection: Connection, row: Row, *, note: str, lease: str, now: datetime) -> None:
+    """The gateway said in plain words that it paid nothing: take the posting back and ask a person."""
+    if not refunds.move(connection, row, to=RefundState.FAILED, lease=lease, due_at=None, note=note[:400]):
+        return
+    account = journal.debit_account(connection, f"{row['key']}:submitted").removeprefix("recoverable:")
+    provider = "" if account == "own_errors" else account
+    journal.post(connection, ledger.refund_failed(row["key"], provider=provider, amount=row["amount"], at=now), now=now)
+    cases.ask_staff(connection, row["transaction_key"], BreakKind(row["break_kind"]), note=f"Gerbang menolak: {note}", now=now)
+
+
+def _unknown(connection: Connection, *, row: Row, lease: str, note: str) -> None:
+    refunds.move(connection, row, to=RefundState.UNKNOWN, lease=lease, due_at=None, note=note[:400])
+
+
+async def _step_result(context: Context, row: Row, *, lease: str) -> None:
+    gateway = context.connectors.gateways.get(row["source"])
+    if gateway is None:
+        answer = ResultAnswer(state=ResultState.UNSUPPORTED)
+    else:
+        answer = await gateway.report_result(
+            OrderResult(
+                transaction_id=row["transaction_id"],
+                key=row["key"],
+                status=row["status"],
+                serial_number=row["serial_number"],
+                reason=row["reason"],
+            )
+        )
+    await context.write(record_result, row=row, answer=answer, lease=lease, now=context.clock())
+
+
+def record_result(connection: Connection, *, row: Row, answer: ResultAnswer, lease: str, now: datetime) -> None:
+    """Write a server's answer to how an order ended. The key makes asking again harmless."""
+    unclear = answer.state is ResultState.UNKNOWN and row["attempts"] + 1 < _RESULT_ATTEMPTS_MAX
+    wait = timedelta(seconds=answer.retry_after_seconds or min(2 * 2 ** row["attempts"], 600))
+    state = "pending" if unclear else answer.state.value
+    if results.record(connection, row, lease=lease, state=state, due_at=now + wait if unclear else None, now=now):
+        evaluations.touch(connection, [row["transaction_key"]], due_at=now)
+
+
+async def _step_voucher(context: Context, row: Row, *, lease: str) -> None:
+    """Pay a voucher out as wallet credit, with the same care as a refund."""
+    gateway = context.connectors.gateways.get(row["source"])
+    if gateway is None or context.restored_epoch:
+        await context.write(vouchers.record, row, lease=lease, due_at=None, state="unknown")
+        return
+    order = RefundOrder(
+        key=voucher_key(row["code"]),
+        refund_id=voucher_key(row["code"]),
+        agent_id=row["agent_id"],
+        transaction_id=row["transaction_key"].partition(":")[2],
+        amount=Money(row["amount"]),
+        reason="voucher",
+    )
+    now = context.clock()
+    if row["sent_at"] is None:
+        await context.write(vouchers.mark_sent, row, lease=lease, now=now)
+        answer = await gateway.pay(order)
+    elif gateway.gateway_class is GatewayClass.G0:
+        answer = PayAnswer(state=PayState.UNKNOWN)
+    else:
+        answer = await gateway.find(order)
+        if answer.state is PayState.NOT_FOUND and _may_tell_again(gateway, now - row["sent_at"]):
+            answer = await gateway.pay(order)
+    await context.write(record_voucher, row=row, answer=answer, gateway_class=gateway.gateway_class, lease=lease, now=context.clock())
+
+
+def record_voucher(
+    connection: Connection, *, row: Row, answer: PayAnswer, gateway_class: GatewayClass, lease: str, now: datetime
+) -> None:
+    """Write what became of a voucher's payment."""
+    if answer.state is PayState.SUCCEEDED:
+        if vouchers.record(connection, row, lease=lease, state="redeemed", redeemed_at=now, due_at=None, gateway_ref=answer.gateway_ref):
+            for entry in ledger.voucher_redeemed(row["code"], amount=row["amount"], at=now):
+                journal.post(connection, entry, now=now)
+    elif answer.state is PayState.FAILED:
+        vouchers.record(connection, row, lease=lease, state="refused", due_at=None)
+    elif gateway_class is GatewayClass.G0 or row["attempts"] >= _ATTEMPTS_MAX:
+        vouchers.record(connection, row, lease=lease, state="unknown", due_at=None)
+    else:
+        wait = timedelta(seconds=min(2 * 2 ** row["attempts"], 600))
+        vouchers.record(connection, row, lease=lease, due_at=now + wait, attempts=row["attempts"] + 1)
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Say when this stage has work next."""
+    times: list[datetime | None] = [
+        refunds.next_due(connection),
+        results.next_due(connection),
+        vouchers.next_due(connection),
+    ]
+    return min((t for t in times if t is not None), default=None)
+
+
+Step = Callable[..., Any]

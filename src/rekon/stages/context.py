@@ -1,0 +1,107 @@
+"""What every stage is given: the store, the clock, the rules and the connectors. Built by bootstrap alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from rekon.connectors.channels.contract import Channel
+from rekon.connectors.gateways.contract import Gateway
+from rekon.connectors.providers.account import ProviderAccount
+from rekon.connectors.providers.client import ProviderClient
+from rekon.connectors.providers.definition import Definition
+from rekon.domain.message import Reasons, TemplateBook
+from rekon.domain.policy import CheckKind, Policy, ProviderRules
+from rekon.store.dossier import SourceRules
+from rekon.store.engine import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Runner(Protocol):
+    """Runs a synchronous store function: in a thread in production, inline in simulation."""
+
+    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
+        """Run it and give its result."""
+
+
+async def in_thread(function: Callable[[], T], /) -> T:
+    """Run a store function beside the event loop."""
+    return await asyncio.to_thread(function)
+
+
+async def inline(function: Callable[[], T], /) -> T:
+    """Run a store function at once, for tests and simulation."""
+    return function()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Everything rekon says: templates, reasons, names, and where the operator is told."""
+
+    book: TemplateBook
+    reasons: Reasons
+    provider_titles: Mapping[str, str]
+    default_channel: str = "file"
+    operator_channel: str = "file"
+    operator_address: str = field(default="", repr=False)
+    operator_name: str = "Operator"
+    complaint_channel: str = ""
+    """Channel that carries complaints to sellers; empty leaves them for staff to send by one tap."""
+    answer_base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connectors:
+    """Everything that reaches outside."""
+
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    accounts: Mapping[tuple[str, str], ProviderAccount] = field(default_factory=dict)
+    """By provider and account name."""
+    clients: Mapping[tuple[str, str], ProviderClient] = field(default_factory=dict)
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    """By source; the name `book` is rekon's own wallet."""
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The tools of a stage."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    run: Runner
+    policy: Policy
+    providers: Mapping[str, ProviderRules]
+    sources: Mapping[str, SourceRules]
+    words: Words
+    config_hash: str
+    mint: Callable[[], str]
+    """Mints a lease token."""
+    secret: bytes = field(repr=False)
+    """Signs answer links and derives voucher codes."""
+    connectors: Connectors = field(default_factory=Connectors)
+    restored_epoch: bool = False
+    """The database came back from a backup: no automatic effects until it is reconciled."""
+
+    async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a store function in a unit of work of its own."""
+        return await self.run(lambda: self.store.write(function, *args, **kwargs))
+
+    async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a store function on a short read."""
+        return await self.run(lambda: self.store.read(function, *args, **kwargs))
+
+    def rules_of(self, provider: str) -> ProviderRules:
+        """Return a provider's rules; an unknown one is treated as the most dangerous kind, so it is never asked."""
+        known = self.providers.get(provider)
+        return known or ProviderRules(
+            name=provider, check=CheckKind.RESEND, max_check_age=timedelta(days=80), sends_callbacks=False
+        )

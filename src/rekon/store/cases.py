@@ -1,0 +1,237 @@
+"""Cases (what an agent sees as one problem), their breaks and their chronology."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from rekon.domain.breaks import NEXT_BREAK_STATES, BreakKind, BreakState
+from rekon.domain.decision import stable_id
+from rekon.domain.transaction import Transaction
+from rekon.store import schema
+from rekon.store.books import upsert
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_NUMBER_LENGTH = 8
+
+
+def case_number(transaction_key: str) -> str:
+    """Derive the number an agent quotes, e.g. `K7Q2M9XB4`, from the purchase itself."""
+    value = int.from_bytes(hashlib.sha256(transaction_key.encode()).digest()[:8], "big")
+    letters = []
+    for _ in range(_NUMBER_LENGTH):
+        value, rest = divmod(value, len(_ALPHABET))
+        letters.append(_ALPHABET[rest])
+    return "K" + "".join(letters)
+
+
+def open_case(connection: Connection, transaction: Transaction, *, now: datetime) -> str:
+    """Return the case of a purchase, opening it the first time."""
+    case_id = stable_id("case", transaction.key)
+    statement = upsert(connection, schema.cases).values(
+        case_id=case_id,
+        number=case_number(transaction.key),
+        transaction_key=transaction.key,
+        agent_id=transaction.agent_id,
+        state="open",
+        felt=False,
+        opened_at=now,
+        version=0,
+    )
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["case_id"]))
+    return case_id
+
+
+def add_event(connection: Connection, case_id: str, *, kind: str, text: str, now: datetime) -> None:
+    """Append one line to the chronology. The text never holds a full number."""
+    connection.execute(insert(schema.case_events).values(case_id=case_id, at=now, kind=kind, text=text[:600]))
+
+
+def open_break(
+    connection: Connection,
+    transaction: Transaction,
+    *,
+    kind: BreakKind,
+    amount: int | None,
+    rule: str,
+    note: str,
+    ask_staff: bool,
+    now: datetime,
+) -> bool:
+    """Write a break down, once a kind and purchase. Returns whether it is new or newly with staff."""
+    case_id = open_case(connection, transaction, now=now)
+    b = schema.breaks.c
+    state = BreakState.IN_REVIEW if ask_staff else BreakState.OPEN
+    statement = upsert(connection, schema.breaks).values(
+        break_id=stable_id("brk", transaction.key, kind.value),
+        transaction_key=transaction.key,
+        case_id=case_id,
+        kind=kind,
+        state=state,
+        amount=amount,
+        note=note[:400],
+        rule=rule,
+        staff_asked=ask_staff,
+        opened_at=now,
+        version=0,
+    )
+    created = connection.execute(statement.on_conflict_do_nothing(index_elements=["break_id"]).returning(b.break_id)).first()
+    if created is None and not ask_staff:
+        return False
+    if created is None:
+        changed = _hand_to_staff(connection, transaction, kind, amount=amount, note=note, rule=rule)
+        if not changed:
+            return False
+    connection.execute(
+        update(schema.cases).where(schema.cases.c.case_id == case_id).values(state="open", resolved_at=None)
+    )
+    add_event(connection, case_id, kind="break.staff_asked" if ask_staff else "break.opened", text=f"{kind.value} {rule}", now=now)
+    return True
+
+
+def _hand_to_staff(
+    connection: Connection, transaction: Transaction, kind: BreakKind, *, amount: int | None, note: str, rule: str
+) -> bool:
+    b = schema.breaks.c
+    change = (
+        update(schema.breaks)
+        .where(b.transaction_key == transaction.key, b.kind == kind, b.staff_asked.is_(False))
+        .values(
+            state=BreakState.IN_REVIEW, staff_asked=True, amount=amount, note=note[:400], rule=rule, resolved_at=None, version=b.version + 1
+        )
+    )
+    return connection.execute(change.returning(b.break_id)).first() is not None
+
+
+def ask_staff(connection: Connection, transaction_key: str, kind: BreakKind, *, note: str, now: datetime) -> None:
+    """Put an existing break before a person because an action of ours did not work."""
+    b = schema.breaks.c
+    connection.execute(
+        update(schema.breaks)
+        .where(b.transaction_key == transaction_key, b.kind == kind)
+        .values(state=BreakState.IN_REVIEW, staff_asked=True, note=note[:400], resolved_at=None, version=b.version + 1)
+    )
+    case_id = stable_id("case", transaction_key)
+    add_event(connection, case_id, kind="break.staff_asked", text=f"{kind.value} {note}", now=now)
+
+
+def move_break(connection: Connection, break_id: str, *, to: BreakState, now: datetime) -> bool:
+    """Move a break along its state machine by compare-and-set. Returns whether it moved."""
+    b = schema.breaks.c
+    allowed = [before for before, after in NEXT_BREAK_STATES.items() if to in after]
+    closed = to in (BreakState.RESOLVED, BreakState.WRITTEN_OFF)
+    change = (
+        update(schema.breaks)
+        .where(b.break_id == break_id, b.state.in_(allowed))
+        .values(state=to, resolved_at=now if closed else None, version=b.version + 1)
+    )
+    return connection.execute(change.returning(b.break_id)).first() is not None
+
+
+def resolve(connection: Connection, transaction: Transaction, *, kind: BreakKind, rule: str, now: datetime) -> bool:
+    """Close a break, and its case once every break of it is closed."""
+    if not move_break(connection, stable_id("brk", transaction.key, kind.value), to=BreakState.RESOLVED, now=now):
+        return False
+    case_id = stable_id("case", transaction.key)
+    add_event(connection, case_id, kind="break.resolved", text=f"{kind.value} {rule}", now=now)
+    close_if_done(connection, case_id, now=now)
+    return True
+
+
+def close_if_done(connection: Connection, case_id: str, *, now: datetime) -> None:
+    """Resolve a case without open breaks."""
+    b, c = schema.breaks.c, schema.cases.c
+    still = select(b.break_id).where(b.case_id == case_id, b.state.in_([BreakState.OPEN, BreakState.IN_REVIEW])).limit(1)
+    if connection.execute(still).first() is None:
+        connection.execute(
+            update(schema.cases)
+            .where(c.case_id == case_id, c.state == "open")
+            .values(state="resolved", resolved_at=now, version=c.version + 1)
+        )
+
+
+def mark_felt(connection: Connection, case_id: str) -> None:
+    """Note that the agent was told: he gets an aftercare message later."""
+    connection.execute(update(schema.cases).where(schema.cases.c.case_id == case_id).values(felt=True))
+
+
+def reopen(connection: Connection, case_id: str, *, reason: str, now: datetime) -> None:
+    """Open a case again because the agent said so, and put its breaks before a person."""
+    b, c = schema.breaks.c, schema.cases.c
+    connection.execute(
+        update(schema.cases)
+        .where(c.case_id == case_id)
+        .values(state="open", resolved_at=None, aftercare_due_at=None, version=c.version + 1)
+    )
+    connection.execute(
+        update(schema.breaks)
+        .where(b.case_id == case_id, b.state == BreakState.RESOLVED)
+        .values(state=BreakState.IN_REVIEW, staff_asked=True, note=reason[:400], resolved_at=None, version=b.version + 1)
+    )
+    add_event(connection, case_id, kind="case.reopened", text=reason, now=now)
+
+
+def felt_without_aftercare(connection: Connection, *, limit: int) -> list[Mapping[Any, Any]]:
+    """Find felt cases that were resolved and have no aftercare planned yet."""
+    c, t = schema.cases.c, schema.transactions.c
+    query = (
+        select(c.case_id, c.resolved_at, t.family)
+        .join(schema.transactions, t.key == c.transaction_key)
+        .where(c.state == "resolved", c.felt.is_(True), c.aftercare_due_at.is_(None))
+        .order_by(c.resolved_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def due_aftercare(connection: Connection, *, now: datetime, limit: int) -> list[Mapping[Any, Any]]:
+    """Find cases whose aftercare is due."""
+    c = schema.cases.c
+    query = select(schema.cases).where(c.aftercare_due_at <= now, c.state == "resolved").order_by(c.aftercare_due_at).limit(limit)
+    return list(connection.execute(query).mappings())
+
+
+def next_aftercare(connection: Connection) -> datetime | None:
+    """Say when the next aftercare is due."""
+    c = schema.cases.c
+    return connection.execute(select(func.min(c.aftercare_due_at)).where(c.state == "resolved")).scalar_one()
+
+
+def plan_aftercare(connection: Connection, case_id: str, *, due_at: datetime) -> None:
+    """Plan the aftercare of a resolved case."""
+    c = schema.cases.c
+    connection.execute(update(schema.cases).where(c.case_id == case_id).values(aftercare_due_at=due_at))
+
+
+def close(connection: Connection, case_id: str, *, now: datetime) -> None:
+    """Close a case for good after its aftercare went out."""
+    c = schema.cases.c
+    connection.execute(
+        update(schema.cases).where(c.case_id == case_id, c.state == "resolved").values(state="closed", version=c.version + 1)
+    )
+    add_event(connection, case_id, kind="case.closed", text="Tindak lanjut terkirim", now=now)
+
+
+def recent_aftercare(connection: Connection, agent_id: str, *, since: datetime) -> bool:
+    """Say whether this agent had an aftercare message since `since`."""
+    m = schema.messages.c
+    query = select(m.message_id).where(m.agent_id == agent_id, m.created_at >= since, m.template == "M22").limit(1)
+    return connection.execute(query).first() is not None
+
+
+def numbers(connection: Connection, case_ids: Sequence[str]) -> dict[str, str]:
+    """Map case ids to the numbers agents quote."""
+    c = schema.cases.c
+    return dict(connection.execute(select(c.case_id, c.number).where(c.case_id.in_(case_ids))).tuples().all())
+
+
+AFTERCARE_GAP = timedelta(hours=24)
+"""Never two aftercare messages to one agent in this span (rulebook 3.3)."""
+
+
+def case_of(connection: Connection, transaction_key: str) -> str | None:
+    """Find the case of a purchase."""
+    c = schema.cases.c
+    return connection.execute(select(c.case_id).where(c.transaction_key == transaction_key)).scalar_one_or_none()

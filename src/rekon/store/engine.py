@@ -1,0 +1,146 @@
+"""Open the database and hand out units of work.
+
+SQLite: one writer connection (`BEGIN IMMEDIATE`, `synchronous=FULL`) and a pool of read-only readers. PostgreSQL: an
+ordinary pool. A unit of work is synchronous from begin to commit, so no network call can ever happen inside one.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.pool import StaticPool
+
+from rekon.store.guards import missing_guards
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BUSY_MILLISECONDS = 5_000
+_READERS = 4
+
+
+class WeakDurabilityError(Exception):
+    """The database may forget a commit after a power cut. Money is not entrusted to it; the text says which setting."""
+
+
+class Store:
+    """The database of one installation."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare engines for `url` (`sqlite:///path` or `postgresql+psycopg://…`); nothing is opened yet."""
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._turn = threading.Lock()
+        self._writer = _sqlite_writer(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
+        self._readers = _sqlite_readers(url) if self._has_file else self._writer
+
+    @property
+    def _has_file(self) -> bool:
+        return self.is_sqlite and self.url.database not in (None, "", ":memory:")
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that writes, for migrations."""
+        return self._writer
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Connection]:
+        """Open a unit of work: everything in it commits together, or nothing does."""
+        if not self.is_sqlite:
+            with self._writer.begin() as connection:
+                yield connection
+            return
+        with self._turn, self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a short read. It sees what was committed and cannot write on SQLite."""
+        if self._readers is self._writer and self.is_sqlite:
+            with self.unit_of_work() as connection:
+                yield connection
+            return
+        with self._readers.connect() as connection:
+            yield connection
+
+    def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(connection, …)` in a unit of work of its own."""
+        with self.unit_of_work() as connection:
+            return function(connection, *args, **kwargs)
+
+    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(connection, …)` on a short read."""
+        with self.reading() as connection:
+            return function(connection, *args, **kwargs)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._readers.dispose()
+        self._writer.dispose()
+
+
+def _sqlite_writer(url: str) -> Engine:
+    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _sqlite_readers(url: str) -> Engine:
+    engine = create_engine(url, pool_size=_READERS, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare_writer(connection: Any, _record: object) -> None:
+    """Take over transaction control: the driver's own default silently loses updates."""
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={_BUSY_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "recursive_triggers=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_reader(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={_BUSY_MILLISECONDS}", "query_only=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def check_durability(connection: Connection) -> None:
+    """Refuse a database that could forget a commit (I13).
+
+    Raises:
+        WeakDurabilityError: naming the setting and what it has to be.
+    """
+    if connection.dialect.name == "sqlite":
+        level = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        if level < 2:
+            message = f"PRAGMA synchronous is {level}; it has to be FULL (2) or EXTRA (3)"
+            raise WeakDurabilityError(message)
+        return
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        value = connection.execute(text(f"SHOW {name}")).scalar_one()
+        if value == "off":
+            message = f"PostgreSQL runs with {name} = off; set it to on"
+            raise WeakDurabilityError(message)
+
+
+def unguarded(connection: Connection) -> list[str]:
+    """Name the append-only guards that are missing."""
+    return missing_guards(connection)

@@ -1,0 +1,70 @@
+"""rekon's own double-entry journal: append-only, balanced, corrected only by reversing entries (I2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, case, func, insert, select
+
+from rekon.domain.decision import stable_id
+from rekon.domain.ledger import Entry, Posting, Side
+from rekon.store import schema
+from rekon.store.books import upsert
+
+
+def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
+    """Post an entry once an event. Returns whether it is new."""
+    entry_id = stable_id("jen", entry.event)
+    statement = upsert(connection, schema.journal_entries).values(
+        entry_id=entry_id,
+        event=entry.event,
+        description=entry.description,
+        reverses=stable_id("jen", entry.reverses) if entry.reverses else None,
+        occurred_at=entry.occurred_at,
+        recorded_at=now,
+    )
+    j = schema.journal_entries.c
+    if connection.execute(statement.on_conflict_do_nothing(index_elements=["event"]).returning(j.entry_id)).first() is None:
+        return False
+    connection.execute(insert(schema.postings), [_row(entry_id, posting) for posting in entry.postings])
+    return True
+
+
+def _row(entry_id: str, posting: Posting) -> dict[str, object]:
+    return {"entry_id": entry_id, "account": posting.account, "side": posting.side, "amount": posting.amount}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Sum of an account: debits minus credits, whole rupiah."""
+
+    account: str
+    amount: int
+
+
+def balances(connection: Connection) -> Sequence[Balance]:
+    """Add up every account from its postings."""
+    p = schema.postings.c
+    signed = case((p.side == Side.DEBIT, p.amount), else_=-p.amount)
+    query = select(p.account, func.sum(signed)).group_by(p.account).order_by(p.account)
+    return [Balance(account, int(amount)) for account, amount in connection.execute(query)]
+
+
+def unbalanced(connection: Connection) -> list[str]:
+    """Name entries whose debits and credits differ: there may be none."""
+    p = schema.postings.c
+    signed = case((p.side == Side.DEBIT, p.amount), else_=-p.amount)
+    query = select(p.entry_id).group_by(p.entry_id).having(func.sum(signed) != 0)
+    return list(connection.execute(query).scalars())
+
+
+def debit_account(connection: Connection, event: str) -> str:
+    """Return the account an event debited.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: if there is no such event.
+    """
+    p = schema.postings.c
+    query = select(p.account).where(p.entry_id == stable_id("jen", event), p.side == Side.DEBIT)
+    account: str = connection.execute(query).scalar_one()
+    return account

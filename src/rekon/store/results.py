@@ -1,0 +1,64 @@
+"""Intents to tell a server how an order ended: one a purchase."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from rekon.domain.refund import result_key
+from rekon.domain.transaction import Transaction
+from rekon.store import schema
+from rekon.store.books import upsert
+
+Row = Mapping[Any, Any]
+
+
+def request(
+    connection: Connection, transaction: Transaction, *, status: str, serial_number: str, reason: str, now: datetime
+) -> bool:
+    """Write the intent down. Returns whether it is new."""
+    statement = upsert(connection, schema.order_results).values(
+        key=result_key(transaction.key, status),
+        transaction_key=transaction.key,
+        source=transaction.source,
+        transaction_id=transaction.transaction_id,
+        status=status,
+        serial_number=serial_number,
+        reason=reason,
+        state="pending",
+        recorded_at=now,
+        due_at=now,
+        attempts=0,
+    )
+    o = schema.order_results.c
+    created = statement.on_conflict_do_nothing(index_elements=["transaction_key"]).returning(o.key)
+    return connection.execute(created).first() is not None
+
+
+def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, lease_until: datetime) -> Sequence[Row]:
+    """Claim intents that wait for their call."""
+    o = schema.order_results.c
+    query = select(schema.order_results).where(o.due_at <= now).order_by(o.due_at, o.key).limit(limit)
+    found = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
+    if found:
+        keys = [row["key"] for row in found]
+        connection.execute(update(schema.order_results).where(o.key.in_(keys)).values(due_at=lease_until, lease=lease))
+    return found
+
+
+def record(
+    connection: Connection, row: Row, *, lease: str, state: str, due_at: datetime | None, now: datetime
+) -> bool:
+    """Write the server's answer, fenced by the lease."""
+    o = schema.order_results.c
+    values = {"state": state, "due_at": due_at, "lease": None, "attempts": row["attempts"] + 1}
+    if due_at is None:
+        values["answered_at"] = now
+    change = update(schema.order_results).where(o.key == row["key"], o.lease == lease).values(values)
+    return connection.execute(change.returning(o.key)).first() is not None
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Say when the next intent is due."""
+    return connection.execute(select(func.min(schema.order_results.c.due_at))).scalar_one()
