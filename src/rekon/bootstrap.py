@@ -73,7 +73,7 @@ class GrantedClock:
     def now(self) -> datetime:
         """Return the instant granted last; before the first grant it is asked for."""
         if self._now is None:
-            answer = httpx.post(self._url, json={"next_due": None, "peek": True}, timeout=_GRANT_SECONDS, trust_env=False)
+            answer = httpx.get(self._url, timeout=_GRANT_SECONDS, trust_env=False)
             self._now = datetime.fromisoformat(answer.json()["now"])
         return self._now
 

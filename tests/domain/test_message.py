@@ -137,6 +137,12 @@ def test_a_token_order_is_told_that_the_home_may_go_dark():
     assert "padam" not in rendered("M01", family="pulsa").text
 
 
+def test_a_variant_with_its_own_empathy_keeps_it_for_every_family():
+    cancelled = rendered("M01", variant="cancelled", family="pln_token").text
+    assert cancelled == rendered("M01", variant="cancelled").text
+    assert "di hadapan pelanggan" in cancelled
+
+
 def test_the_library_has_every_template_the_stages_send():
     wanted = {"M01", "M02", "M03", "M04", "M05", "M06", "M11", "M13", "M14", "M15", "M16", "M19", "M22", "M26"}
     assert set(BOOK.templates) == wanted
@@ -406,6 +412,12 @@ def test_an_hour_names_the_day_only_when_it_is_another_one():
     assert message.format_hour(AT + timedelta(hours=1), "WIB", now=AT) == "15.05 WIB"
     assert message.format_hour(tomorrow, "WIB", now=AT) == "08.05 WIB tanggal 23 November"
     assert message.format_hour(tomorrow, "WIB", now=AT, language="en") == "08.05 WIB on 23 November"
+
+
+def test_the_day_changes_at_midnight_of_the_agent_not_of_utc():
+    before, after = datetime(2026, 11, 22, 16, 30, tzinfo=UTC), datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
+    assert message.format_hour(after, "WIB", now=before) == "00.30 WIB tanggal 23 November"
+    assert message.format_hour(after + timedelta(hours=7), "WIB", now=after) == "07.30 WIB"
 
 
 def test_instants_have_english_words_too():

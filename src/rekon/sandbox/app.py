@@ -22,15 +22,11 @@ _PAGE = "<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 def create_app(world: World, clock: DemoClock, *, pace: Pace | None = None) -> Starlette:
     """Build the application; the caller owns the clock's life."""
-    routes = [
-        route
-        for provider, core in world.cores.items()
-        for route in provider_routes(f"/{provider}", core, lambda: clock.now, pace=pace)
-    ]
     servers = _Servers(world, clock)
     base = "/servers/{source}"
-    routes += [
+    routes = [
         Route("/clock", _granting(clock), methods=["POST"]),
+        Route("/clock", _telling(clock), methods=["GET"]),
         Route("/messages", _receiving(world, clock), methods=["POST"]),
         Route("/statement/{provider}", _stating(world, clock), methods=["GET"]),
         Route(base + "/refunds", servers.refund, methods=["POST"]),
@@ -38,6 +34,8 @@ def create_app(world: World, clock: DemoClock, *, pace: Pace | None = None) -> S
         Route(base + "/orders/{transaction_id}/result", servers.result, methods=["POST"]),
         Route(base + "/wallet-lines", servers.wallet_lines, methods=["GET"]),
     ]
+    for provider, core in world.cores.items():
+        routes += provider_routes(f"/{provider}", core, lambda: clock.now, pace=pace)
     return Starlette(routes=routes)
 
 
@@ -102,6 +100,15 @@ def _granting(clock: DemoClock) -> Endpoint:
         return JSONResponse({"now": granted.now.isoformat(), "done": granted.done})
 
     return grant
+
+
+def _telling(clock: DemoClock) -> Endpoint:
+    async def tell(request: Request) -> Response:
+        """Tell the time without granting any."""
+        del request
+        return JSONResponse({"now": clock.now.isoformat(), "done": clock.is_done})
+
+    return tell
 
 
 def _receiving(world: World, clock: DemoClock) -> Endpoint:

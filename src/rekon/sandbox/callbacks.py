@@ -27,7 +27,7 @@ def carry(callback: OutgoingCallback) -> CallParcel:
             content=callback.body,
         ),
         kind="called_back",
-        facts={"provider": callback.provider} | _said(callback),
+        facts={"provider": callback.provider, **_said(callback)},
     )
 
 

@@ -62,7 +62,7 @@ class Feed:
         self._lines_sent, self._pushed_at, self.is_waiting = lines_to, now, False
         return True
 
-    async def _push(  # noqa: PLR0913 - one push, every part named
+    async def _push(
         self,
         book: str,
         items: Sequence[Mapping[str, Any]],

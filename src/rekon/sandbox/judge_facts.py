@@ -127,7 +127,7 @@ class OrderFacts:
         return [line for line in self.credits if not line.reference.startswith(REFUND)]
 
     def closed_at(self, *, by_rekon: bool = True) -> datetime | None:
-        """Say when the server first called the order final; without `by_rekon` only what it learned elsewhere counts."""
+        """Say when the server first called it final; without `by_rekon` only what it learned elsewhere counts."""
         finals = (at for at, status, cause in self.statuses if status != "pending" and (by_rekon or cause != "rekon"))
         return min(finals, default=None)
 
@@ -144,6 +144,15 @@ class Books:
     orders: Mapping[str, OrderFacts]
     ends_at: datetime | None
     """When the story was closed; None when it was not played to its end."""
+
+    @property
+    def last_instant(self) -> datetime:
+        """The end of the story, or of what is known of it.
+
+        Raises:
+            ValueError: nothing is known at all.
+        """
+        return self.ends_at or max(order.ordered_at for order in self.orders.values())
 
     def rows(self, journal: str, kind: str) -> list[Row]:
         """List the rows of one kind."""
@@ -176,7 +185,9 @@ def gather(journals: Mapping[str, Sequence[Row]]) -> Books:
     for provider in PROVIDERS:
         _read_provider(journals[provider], provider, by_ref)
     _read_deliveries(journals["deliveries"], by_ref)
-    closings = [when(row["at"]) for source in SOURCES for row in journals[f"server-{source}"] if row["kind"] == "closing"]
+    closings = [
+        when(row["at"]) for source in SOURCES for row in journals[f"server-{source}"] if row["kind"] == "closing"
+    ]
     return Books(journals=journals, orders=orders, ends_at=max(closings, default=None))
 
 

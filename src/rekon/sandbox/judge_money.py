@@ -5,8 +5,8 @@ the statement, and B17 where the server's log says not sent; at both servers the
 paid. Above Rp 210.000 (own books, NEVER_FORMED) or Rp 105.000 (DEFINITE, SOFT, TIMEOUT_LIKE, B05) a person decides, and
 a missing refund is no fault.
 
-Earliest permitted instant: B01 NEVER_FORMED the first reply; other B01 the first failed word that reached rekon plus its
-hold (SOFT: 120 s once a statement with the returned charge arrived, else 540 s; TIMEOUT_LIKE also not before that
+Earliest permitted instant: B01 NEVER_FORMED the first reply; other B01 the first failed word that reached rekon plus
+its hold (SOFT: 120 s once a statement with the returned charge arrived, else 540 s; TIMEOUT_LIKE also not before that
 statement); B05 the later of the word and the statement; B10 and B17 120 s after the last wallet line and the order's
 last change before that; always at least until a push of the server's orders read past the word (I25). A refund paid
 before it, or with fewer readings than its class asks, counts as wrong.
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from rekon.sandbox import judge_facts, judge_rules
-from rekon.sandbox.judge_facts import REFUND, Books, Heard, Line, OrderFacts
-from rekon.sandbox.judge_rules import DEFINITE, HOLDS, MUST, NEVER_FORMED, SOFT, TIMEOUT_LIKE, Failure
+from rekon.sandbox import judge_facts, judge_failures
+from rekon.sandbox.judge_facts import REFUND, Books, Heard, OrderFacts
+from rekon.sandbox.judge_failures import DEFINITE, HOLDS, NEVER_FORMED, SOFT, TIMEOUT_LIKE, Failure
+from rekon.sandbox.judge_rules import MUST
 
 QUIET: Final = timedelta(seconds=120)
 OWN_BOOKS_MAX: Final = 210_000
@@ -45,6 +46,8 @@ class Due:
     reading_at: datetime | None = None
     """When the last reading its class asks for was heard; None where none is asked for."""
     lacks_readings: bool = False
+    until: datetime | None = None
+    """When the provider delivered after all; from then on nothing is owed any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +164,8 @@ def _fault(due: Due | None, payment: Paid) -> str:
     allowed = max(due.earliest, due.reading_at or due.earliest)
     if payment.at < allowed - _SLACK:
         return f"too early, permitted from {allowed.isoformat()}"
+    if due.until is not None and payment.at >= due.until:
+        return f"the provider had delivered at {due.until.isoformat()}"
     return ""
 
 
@@ -179,12 +184,12 @@ def _due_for_failure(order: OrderFacts, books: Books) -> Due:
         automatic=amount <= (OWN_BOOKS_MAX if kind == NEVER_FORMED else PROVIDER_PROOF_MAX),
         reading_at=needed[READINGS[kind] - 1] if enough else None,
         lacks_readings=not enough,
+        until=failure.until,
     )
 
 
 def _believed(order: OrderFacts, books: Books) -> Failure:
-    ends_at = books.ends_at or datetime.max.replace(tzinfo=order.ordered_at.tzinfo)
-    return max(judge_rules.failures(order), key=lambda failure: failure.lasted(ends_at))
+    return max(judge_failures.failures(order), key=lambda failure: failure.lasted(books.last_instant))
 
 
 def _readings(order: OrderFacts, failure: Failure) -> list[datetime]:
@@ -209,9 +214,7 @@ def _spaced(times: Sequence[datetime], *, pair: bool) -> list[datetime]:
     return kept
 
 
-def _earliest(
-    order: OrderFacts, books: Books, failure: Failure, readings: Sequence[datetime]
-) -> datetime | None:
+def _earliest(order: OrderFacts, books: Books, failure: Failure, readings: Sequence[datetime]) -> datetime | None:
     if not readings:
         return None
     word, kind = readings[0], failure.failure_class
@@ -227,7 +230,7 @@ def _due_for_reversal(order: OrderFacts, books: Books) -> Due | None:
     back = next(s for s in order.states if s.state == "reversed")
     if order.proved_at is None or order.proved_at < back.at:
         return None
-    word = judge_rules.known_at(order, back)
+    word = judge_failures.known_at(order, back)
     earliest = None if word is None else _after_fresh(order, books, word, max(word, order.proved_at))
     return Due(
         transaction=order.key,
@@ -289,13 +292,3 @@ _DUES: Final = {
     "B10": _due_for_double_debit,
     "B17": _due_for_never_sent,
 }
-
-
-def lines_of_vouchers(books: Books) -> list[tuple[str, Line]]:
-    """List every gift credited for a voucher, with the voucher's code."""
-    found = []
-    for source in judge_facts.SOURCES:
-        for row in books.rows(f"server-{source}", "wallet"):
-            if row["reference"].startswith(judge_facts.VOUCHER) and row["amount"] > 0:
-                found.append((row["reference"].removeprefix(judge_facts.VOUCHER), judge_facts.wallet_line(row)))
-    return found

@@ -21,48 +21,32 @@ B14  more given back than taken.
 B17  the server's log says not sent and the money was taken; or the outcome of sending is unknown, the provider has
      nothing and can be asked safely. MAY: the same at a provider where asking may buy.
 B21  the provider's status and code contradict each other for over 20 min. MAY: one unsigned report did.
-B22  no callback came for the first final word, which was neither the first reply nor spoken within 2 min of sending, and
-     rekon's own question found it over 2 min after it was spoken.
+B22  no callback came for the first final word, which was neither the first reply nor spoken within 2 min of sending,
+     and rekon's own question found it over 2 min after it was spoken.
 B30  pending at the server and over 80 days old at Digiflazz when the story starts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
-from rekon.sandbox.judge_facts import Books, OrderFacts, State
+from rekon.sandbox.judge_facts import Books, OrderFacts
+from rekon.sandbox.judge_failures import (
+    DEFINITE,
+    HOLDS,
+    SUCCESS,
+    TIMEOUT_LIKE,
+    Failure,
+    contradicts,
+    failures,
+    first_final,
+    known_at,
+    with_next,
+)
 
 MUST: Final = "must"
 MAY: Final = "may"
-NEVER_FORMED: Final = "never_formed"
-DEFINITE: Final = "definite"
-SOFT: Final = "soft"
-TIMEOUT_LIKE: Final = "timeout_like"
-HOLDS: Final[Mapping[str, timedelta]] = {
-    NEVER_FORMED: timedelta(0),
-    DEFINITE: timedelta(seconds=120),
-    SOFT: timedelta(seconds=540),
-    TIMEOUT_LIKE: timedelta(minutes=45),
-}
-_CODES: Final[Mapping[tuple[str, str], frozenset[str]]] = {
-    ("digiflazz", DEFINITE): frozenset("51 52 54 57 59 60 72 73 84".split()),
-    ("digiflazz", SOFT): frozenset("02 53 55 58 71".split()),
-    ("digiflazz", TIMEOUT_LIKE): frozenset("01 70 85 86".split()),
-    ("iak", DEFINITE): frozenset("10 12 13 14 16 121 131 141 142 202 203 206 207 17 20 107".split()),
-    ("iak", SOFT): frozenset("07 106 110".split()),
-    ("otomax", SOFT): frozenset("40 44 45 47 50 52 53 54 56 58 59 61 64 69".split()),
-    ("otomax", TIMEOUT_LIKE): frozenset({"55"}),
-}
-"""What a failure code proves. OtomaX answers a question in words, which show no more than failure or time-out."""
-_REFUSALS: Final[Mapping[str, frozenset[str]]] = {
-    "digiflazz": frozenset("40 41 42 43 44 45 56 61 62 63 65 66 67 68 69 80 81 82 87 88".split()),
-    "iak": frozenset("17 20 102 107 117 118 204 205".split()),
-    "otomax": frozenset({"43"}),
-}
-_SUCCESS: Final = {"digiflazz": "00", "iak": "00", "otomax": "20"}
-_PENDING: Final = {"digiflazz": frozenset({"03", "99"}), "iak": frozenset({"39", "201"}), "otomax": frozenset("012")}
-_FINAL: Final = frozenset({"success", "failed", "reversed"})
 _MINUTE: Final = timedelta(minutes=1)
 _TO_REACT: Final = timedelta(minutes=20)
 """What ripens later than this before the end of the story is not asked for."""
@@ -77,71 +61,9 @@ _CALLBACK_LAG: Final = timedelta(minutes=2)
 _AGE_MAX: Final = timedelta(days=80)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A failure that stood at the provider from `at` until `until` (None: for good)."""
-
-    at: datetime
-    until: datetime | None
-    failure_class: str
-    returned: bool
-    """Whether the provider gave the charge back, or never made one."""
-
-    def lasted(self, ends_at: datetime) -> timedelta:
-        """Say how long it stood inside the story."""
-        return (self.until or ends_at) - self.at
-
-
-def failures(order: OrderFacts) -> list[Failure]:
-    """List what a careful reader would call failures; contradictory words are none."""
-    if order.refused is not None and not order.states:
-        known = order.refused.code in _REFUSALS[order.provider]
-        only = known and order.send_count == 1
-        kind = NEVER_FORMED if only else TIMEOUT_LIKE
-        return [Failure(at=order.refused.at, until=None, failure_class=kind, returned=only)]
-    found = []
-    for state, later in _with_next(order.states):
-        kind = failure_class(order.provider, state)
-        if kind is not None:
-            until = None if later is None else later.at
-            back = any(amount > 0 and state.at <= at for at, amount in order.money)
-            found.append(Failure(at=state.at, until=until, failure_class=kind, returned=back))
-    return found
-
-
-def failure_class(provider: str, state: State) -> str | None:
-    """Say what a state proves, or None where it is no failure or contradicts itself."""
-    if state.state != "failed":
-        return None
-    kinds = (kind for (name, kind), codes in _CODES.items() if name == provider and state.code in codes)
-    return next(kinds, None)
-
-
-def contradicts(provider: str, state: State) -> bool:
-    """Say whether state and code of one moment exclude each other."""
-    says_success = state.code == _SUCCESS[provider]
-    if state.state == "success":
-        return not says_success
-    return says_success or (state.state != "pending") == (state.code in _PENDING[provider])
-
-
-def first_final(order: OrderFacts) -> State | None:
-    """Find the first consistent final word of the provider."""
-    finals = (s for s in order.states if s.state in _FINAL and not contradicts(order.provider, s))
-    return next(finals, None)
-
-
-def known_at(order: OrderFacts, state: State) -> datetime | None:
-    """Say when rekon could first know a state: by an accepted callback or by its own question."""
-    heard = [h.at for h in (*order.callbacks, *order.inquiries) if h.at >= state.at]
-    if order.has_reply and state is order.states[0]:
-        heard.append(order.sent_at)
-    return min(heard, default=None)
-
-
 def breaks(books: Books) -> dict[str, dict[str, str]]:
     """Answer for every break kind which transactions must or may be found."""
-    ends_at = books.ends_at or max((o.ordered_at for o in books.orders.values()), default=datetime.max)
+    ends_at = books.last_instant
     found: dict[str, dict[str, str]] = {kind: {} for kind in (*RULES, "B11")}
     for order in books.orders.values():
         for kind, rule in RULES.items():
@@ -222,7 +144,9 @@ def _taken_back(order: OrderFacts, ends_at: datetime) -> str | None:
 
 
 def _serial_missing(order: OrderFacts, ends_at: datetime) -> str | None:
-    blank = [s for s in order.states if s.state == "success" and not s.has_serial and not contradicts(order.provider, s)]
+    blank = [
+        s for s in order.states if s.state == "success" and not s.has_serial and not contradicts(order.provider, s)
+    ]
     if not blank:
         return None
     came = min((s.at for s in order.states if s.has_serial and s.at > blank[0].at), default=ends_at)
@@ -252,11 +176,11 @@ def _not_at_provider(order: OrderFacts, ends_at: datetime) -> str | None:
 
 
 def _contradiction(order: OrderFacts, ends_at: datetime) -> str | None:
-    for state, later in _with_next(order.states):
+    for state, later in with_next(order.states):
         if contradicts(order.provider, state):
             until = ends_at if later is None else later.at
             return MUST if until - state.at >= _CONTRADICTED else MAY
-    odd = any(h.code == _SUCCESS[order.provider] and _state_at(order, h.at) != "success" for h in order.callbacks)
+    odd = any(h.code == SUCCESS[order.provider] and _state_at(order, h.at) != "success" for h in order.callbacks)
     return MAY if odd else None
 
 
@@ -286,7 +210,7 @@ def _ordered_twice(orders: Iterable[OrderFacts]) -> dict[str, str]:
     found = {}
     for group in groups.values():
         ordered = sorted(group, key=lambda order: order.ordered_at)
-        for earlier, later in zip(ordered, ordered[1:], strict=False):
+        for earlier, later in pairwise(ordered):
             if not later.row["repeat_counter"] and later.ordered_at - earlier.ordered_at <= _TWINS:
                 both = earlier.ever("success") and later.ever("success")
                 found[later.key] = MUST if both else MAY
@@ -296,10 +220,6 @@ def _ordered_twice(orders: Iterable[OrderFacts]) -> dict[str, str]:
 def _state_at(order: OrderFacts, at: datetime) -> str:
     passed = [s.state for s in order.states if s.at <= at]
     return passed[-1] if passed else ""
-
-
-def _with_next(states: list[State]) -> list[tuple[State, State | None]]:
-    return list(zip(states, [*states[1:], None], strict=False))
 
 
 Rule = Callable[[OrderFacts, datetime], str | None]

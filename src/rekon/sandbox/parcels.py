@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-import httpx
-
 from rekon.sandbox.journal import Journal
 
 TOKEN: Final = "demo-callback-token-0123456789abcdef"
 API_KEY: Final = "demo-api-key-0123456789abcdef0123456789"
-_BROKEN: Final = 500
-_BUSY: Final = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,26 +55,6 @@ class Parcel(Protocol):
 
     async def deliver(self, door: Door, journal: Journal, now: datetime) -> bool:
         """Hand it over; False keeps it for the next try."""
-
-
-class HttpDoor:
-    """Reach rekon over one keep-alive client."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-
-    async def call(self, call: Call) -> Answer | None:
-        """Make one call; a failed connection, a 429 and every 5xx count as nobody there."""
-        address = call.path + (f"?{call.query}" if call.query else "")
-        try:
-            reply = await self._client.request(
-                call.method, address, headers=dict(call.headers), content=call.content or None
-            )
-        except httpx.HTTPError:
-            return None
-        if reply.status_code >= _BROKEN or reply.status_code == _BUSY:
-            return None
-        return Answer(status=reply.status_code, body=reply.content)
 
 
 class NobodyHome:

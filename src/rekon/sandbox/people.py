@@ -39,11 +39,11 @@ def draw_agents(rng: Random) -> tuple[Agent, ...]:
     """Draw every agent of both servers; the same generator state gives the same agents."""
     names = [f"{kind} {name}" for kind in _KINDS for name in _NAMES]
     rng.shuffle(names)
-    found = []
-    for source, count in AGENTS.items():
-        for number in range(1, count + 1):
-            found.append(_agent(rng, source=source, number=number, name=names.pop()))
-    return tuple(found)
+    return tuple(
+        _agent(rng, source=source, number=number, name=names.pop())
+        for source, count in AGENTS.items()
+        for number in range(1, count + 1)
+    )
 
 
 def _agent(rng: Random, *, source: str, number: int, name: str) -> Agent:

@@ -54,9 +54,7 @@ class Selling:
     def _first_send(self, sale: Sale, at: datetime) -> None:
         reply = self._buy(sale, at) if sale.traits.send in _ARRIVES else None
         heard = reply if sale.traits.send in _ANSWERED else None
-        self._servers[sale.source].note_sending(
-            sale.transaction_id, at=at, **purchase.sending_columns(sale, heard)
-        )
+        self._servers[sale.source].note_sending(sale.transaction_id, at=at, **purchase.sending_columns(sale, heard))
         if heard is not None:
             self._hear(sale, sale.traits.steps[0], at)
         if reply is not None:

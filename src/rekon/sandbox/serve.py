@@ -2,22 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import uvicorn
 
 from rekon.sandbox.app import create_app
 from rekon.sandbox.clock import DemoClock, run_free
+from rekon.sandbox.door import HttpDoor
 from rekon.sandbox.fates import tell_story
-from rekon.sandbox.parcels import HttpDoor, NobodyHome
+from rekon.sandbox.parcels import NobodyHome
 from rekon.sandbox.skin import Pace
 from rekon.sandbox.story import Story
 from rekon.sandbox.world import Knobs, World
-
-_DOOR_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +57,28 @@ def run(settings: Settings, *, wall: Callable[[], float], host: str = "127.0.0.1
 async def serve(settings: Settings, *, wall: Callable[[], float], host: str = "127.0.0.1") -> None:
     """Serve inside a running loop; see `run`."""
     settings.journal_dir.mkdir(parents=True, exist_ok=True)
-    story = tell_story(
-        settings.seed, orders=settings.orders, hours=settings.hours, tail_hours=settings.tail_hours
+    story = tell_story(settings.seed, orders=settings.orders, hours=settings.hours, tail_hours=settings.tail_hours)
+    door = NobodyHome() if settings.rekon_url is None else HttpDoor(settings.rekon_url)
+    world = World(story, door=door, journal_dir=settings.journal_dir, knobs=settings.knobs)
+    world.start()
+    clock = DemoClock(world, speed=settings.speed_of(story), wall=wall)
+    app = create_app(world, clock, pace=Pace(hold_seconds=3.0))
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
     )
-    async with AsyncExitStack() as stack:
-        door: HttpDoor | NobodyHome = NobodyHome()
-        if settings.rekon_url is not None:
-            client = httpx.AsyncClient(base_url=settings.rekon_url, timeout=_DOOR_SECONDS, trust_env=False)
-            door = HttpDoor(await stack.enter_async_context(client))
-        world = World(story, door=door, journal_dir=settings.journal_dir, knobs=settings.knobs)
-        world.start()
-        clock = DemoClock(world, speed=settings.speed_of(story), wall=wall)
-        app = create_app(world, clock, pace=Pace(hold_seconds=3.0))
-        config = uvicorn.Config(
-            app, host=host, port=settings.port, log_level="warning", access_log=False, date_header=False
-        )
+    try:
         await _serve(uvicorn.Server(config), clock if settings.by_itself else None)
+    finally:
+        if isinstance(door, HttpDoor):
+            door.close()
 
 
 async def _serve(server: uvicorn.Server, clock: DemoClock | None) -> None:

@@ -20,7 +20,9 @@ def opened_at(story: Story) -> datetime:
 def open_wallets(story: Story, servers: Mapping[str, PlayedServer]) -> None:
     """Open every wallet with one deposit line, and play the orders of long ago in between."""
     old = {sale.agent_id: sale for sale in story.imported}
-    first = sorted(story.agents, key=lambda agent: old[agent.agent_id].ordered_at if agent.agent_id in old else opened_at(story))
+    first = sorted(
+        story.agents, key=lambda agent: old[agent.agent_id].ordered_at if agent.agent_id in old else opened_at(story)
+    )
     for agent in first:
         wallets, sale = servers[agent.source].wallets, old.get(agent.agent_id)
         at = opened_at(story) if sale is None else sale.ordered_at - timedelta(days=1)

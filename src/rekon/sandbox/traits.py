@@ -29,7 +29,7 @@ class Traits:
     faults: tuple[str, ...] = ()
     send: str = "sent"
     """sent; not_sent (the server's own log says so); lost (never arrives, the server cannot tell); reply_lost (arrives,
-    but its answer does not come back); resent (as reply_lost, and sent again); resent_lost (the first never arrives)."""
+    but its answer does not come back); resent (reply_lost, and sent again); resent_lost (lost, and sent again)."""
     hears: str = "callback"
     """How the server learns later states: callback (its own copy, if any is sent), always, or never."""
     charged: str = "agent_wallet"
@@ -110,7 +110,9 @@ def unsure_then_soon_delivered(rng: Random, provider: str) -> Traits:
     """Fail, keep the charge, and deliver after all a minute or so later."""
     gone = soon(rng, 20, 60)
     back = gone + soon(rng, 40, 100)
-    return Traits(steps=(accepted(provider), failed(gone, rng.choice(UNSURE[provider]), kept=True), delivered(provider, back)))
+    return Traits(
+        steps=(accepted(provider), failed(gone, rng.choice(UNSURE[provider]), kept=True), delivered(provider, back))
+    )
 
 
 def unsure_then_late_delivered(rng: Random, provider: str) -> Traits:
@@ -139,7 +141,9 @@ def timed_out_then_delivered(rng: Random, provider: str) -> Traits:
 def slow(rng: Random, provider: str) -> Traits:
     """Deliver after ten minutes to half an hour."""
     fault = rng.choice(("", "", "html", "error_502", "truncated"))
-    return Traits(steps=(accepted(provider), delivered(provider, soon(rng, 520, 1700))), faults=(fault,) if fault else ())
+    return Traits(
+        steps=(accepted(provider), delivered(provider, soon(rng, 520, 1700))), faults=(fault,) if fault else ()
+    )
 
 
 def very_slow(rng: Random, provider: str) -> Traits:
@@ -252,7 +256,9 @@ def contradicted(rng: Random, provider: str) -> Traits:
 
 def odd_report(rng: Random, provider: str) -> Traits:
     """Deliver, but a report comes first whose status says success and whose words say failure."""
-    return Traits(steps=(accepted(provider), delivered(provider, soon(rng, 40, 56))), odd_report_after=soon(rng, 10, 30))
+    return Traits(
+        steps=(accepted(provider), delivered(provider, soon(rng, 40, 56))), odd_report_after=soon(rng, 10, 30)
+    )
 
 
 def taken_back(rng: Random, provider: str) -> Traits:

@@ -45,9 +45,9 @@ class Wallets:
     def net(self, transaction_id: str) -> int:
         """Return what is still taken for a transaction; gifts and other money do not count."""
         own = (line for line in self.of_transaction(transaction_id) if line["kind"] in {"debit", "refund"})
-        return -sum(line["amount"] for line in own if not line["reference"].startswith("voucher:"))
+        return -sum(int(line["amount"]) for line in own if not line["reference"].startswith("voucher:"))
 
-    def post(  # noqa: PLR0913 - one wallet line, every field named
+    def post(
         self,
         agent_id: str,
         amount: int,
@@ -59,6 +59,7 @@ class Wallets:
     ) -> Line:
         """Add a line of a signed amount; the first line of an agent opens his wallet."""
         sequence = self._sequences.get(agent_id, 0) + 1
+        balance = self._balances.get(agent_id, 0) + amount
         line = {
             "line_id": f"{self._source[0].upper()}L{len(self.lines) + 1:07d}",
             "agent_id": agent_id,
@@ -66,13 +67,13 @@ class Wallets:
             "amount": amount,
             "kind": kind,
             "transaction_id": transaction_id,
-            "balance_after": self._balances.get(agent_id, 0) + amount,
+            "balance_after": balance,
             "reference": reference,
             "sequence": sequence,
         }
         named = {name: value for name, value in line.items() if name != "kind"}
         self._journal.append("wallet", at, source=self._source, line_kind=kind, **named)
-        self._balances[agent_id] = line["balance_after"]
+        self._balances[agent_id] = balance
         self._sequences[agent_id] = sequence
         self.lines.append(line)
         self._by_reference[reference] = line

@@ -39,7 +39,7 @@ class Knobs:
 
     gateway_class: str = "G2"
     """Class of both servers' refund gateways: G0, G1 or G2."""
-    push_seconds: int = 8
+    push_seconds: int = 10
     statement_seconds: int = 600
     lost_replies: tuple[int, ...] = (7, 23, 41)
     """Which paid refunds of each server, counted from 1, are answered with a broken page instead of the good news."""
@@ -66,9 +66,7 @@ class World:
         }
         self.servers = {source: self._server(source) for source in SOURCES}
         self.courier = Courier(door=door, journal=self.journals["deliveries"])
-        self.inbox = Inbox(
-            seed=story.seed, journal=self.journals["inbox"], agenda=self.agenda, send=self.courier.add
-        )
+        self.inbox = Inbox(seed=story.seed, journal=self.journals["inbox"], agenda=self.agenda, send=self.courier.add)
         self._selling = Selling(cores=self.cores, servers=self.servers, agenda=self.agenda, send=self._carry)
         self._is_closed = False
 
@@ -124,9 +122,7 @@ class World:
 
     def _server(self, source: str) -> PlayedServer:
         habits = Habits(refunds_itself=source == MANDIRI, gateway_class=self.knobs.gateway_class)
-        return PlayedServer(
-            source=source, habits=habits, journal=self.journals[f"server-{source}"], agenda=self.agenda
-        )
+        return PlayedServer(source=source, habits=habits, journal=self.journals[f"server-{source}"], agenda=self.agenda)
 
     @contextmanager
     def _batched(self) -> Iterator[None]:

@@ -234,7 +234,7 @@ def _send_complaint(
             case_id=None,
             transaction_key=facts.transaction.key,
             break_kind=kind,
-            agent_id="",
+            agent_id=f"provider:{leg.provider}",
             audience="provider",
             channel=context.words.complaint_channel,
             address=leg.provider,

@@ -145,6 +145,8 @@ async def test_a_server_that_is_not_there_is_asked_again():
     [
         ("", DeliveryState.RETRY),
         ("EHLO", DeliveryState.RETRY),
+        ("MAIL", DeliveryState.RETRY),
+        ("RCPT", DeliveryState.RETRY),
         ("DATA", DeliveryState.UNKNOWN),
         (".", DeliveryState.UNKNOWN),
     ],
@@ -164,10 +166,14 @@ async def test_a_server_that_stays_silent_after_the_mail_leaves_it_open():
         assert (await send(server)).state is DeliveryState.UNKNOWN
 
 
-@pytest.mark.parametrize(("password", "state"), [(PASSWORD, DeliveryState.SENT), ("salah", DeliveryState.RETRY)])
-async def test_the_account_logs_in_and_a_wrong_password_waits_for_a_person(password, state):
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize(
+    ("password", "state", "seconds"),
+    [(PASSWORD, DeliveryState.SENT, None), ("salah-sandi", DeliveryState.RETRY, 3_600)],
+)
+async def test_the_account_logs_in_and_a_wrong_password_waits_for_a_person(password, state, seconds):
     def check(server, session, envelope, mechanism, data):
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     options = {"authenticator": check, "auth_required": True, "auth_require_tls": False}
     with mail_server(Mailbox(), **options) as open_server:
@@ -179,7 +185,7 @@ async def test_the_account_logs_in_and_a_wrong_password_waits_for_a_person(passw
             password=password,
         )
         delivery = await send(server)
-    assert delivery.state is state
+    assert (delivery.state, delivery.retry_after_seconds) == (state, seconds)
     assert password not in repr(server) + repr(delivery)
 
 

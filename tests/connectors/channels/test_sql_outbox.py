@@ -161,3 +161,39 @@ async def test_the_work_runs_off_the_loop_by_default(engine):
     sending = SqlOutboxChannel(engine, generic_outbox()).send(make_message(), now=NOW)
     assert inspect.isawaitable(sending)
     assert (await sending).state is DeliveryState.SENT
+
+
+async def test_a_database_lost_between_look_and_insert_is_tried_again(engine):
+    class Lost(SqlOutboxChannel):
+        def _insert(self, message, *, now):
+            raise sa.exc.IntegrityError(None, {}, ValueError())
+
+        def _is_there(self, connection, message):
+            raise sa.exc.OperationalError(None, {}, ValueError())
+
+    delivery = await Lost(engine, generic_outbox(), run=in_place).send(make_message(), now=NOW)
+    assert delivery.state is DeliveryState.RETRY
+
+
+async def test_postgresql_takes_a_message_once(pg_url):
+    engine = sa.create_engine(pg_url)
+    with engine.begin() as connection:
+        for statement in (GENERIC, OTOMAX.replace("kode INTEGER", "kode SERIAL"), MARKER):
+            connection.execute(sa.text(statement))
+    for table in (generic_outbox(), otomax_outbox()):
+        states = {(await send(engine, table)).state for _ in range(2)}
+        assert states == {DeliveryState.SENT}
+        assert len(rows(engine, table.name)) == 1
+    engine.dispose()
+
+
+async def test_a_missing_table_waits_for_a_person_and_a_text_too_long_is_refused(pg_url):
+    engine = sa.create_engine(pg_url)
+    missing = await send(engine, generic_outbox())
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE rekon_outbox (message_id TEXT UNIQUE, body VARCHAR(5))"))
+    columns = {"body": OutboxField.TEXT}
+    narrow = await send(engine, OutboxTable(name="rekon_outbox", columns=columns, unique_column="message_id"))
+    engine.dispose()
+    assert (missing.state, missing.retry_after_seconds) == (DeliveryState.RETRY, 3_600)
+    assert narrow.state is DeliveryState.REFUSED

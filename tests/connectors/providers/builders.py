@@ -90,7 +90,12 @@ def samples(provider: str, file: str, table: str) -> list[dict[str, Any]]:
     """Read the samples of a provider; each one carries the leg facts it is about."""
     data = tomllib.loads((PROVIDERS / provider / "samples" / file).read_text(encoding="utf-8"))
     return [
-        {**item, "provider": provider, "leg": {**data["leg"], **item.get("leg", {})}, "account": data.get("account", {})}
+        {
+            **item,
+            "provider": provider,
+            "leg": {**data["leg"], **item.get("leg", {})},
+            "account": data.get("account", {}),
+        }
         for item in data[table]
     ]
 

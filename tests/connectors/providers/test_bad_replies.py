@@ -223,7 +223,9 @@ def test_a_bad_callback_decides_nothing(name, shape):
     assert read(name, CORPUS[name][shape], source=ReportSource.CALLBACK).outcome is Outcome.UNKNOWN
 
 
-@pytest.mark.parametrize("status", [100, 201, 204, 206, 301, 302, 307, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "status", [100, 201, 204, 206, 301, 302, 307, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504]
+)
 @pytest.mark.parametrize("name", CORPUS)
 def test_any_http_status_but_200_decides_nothing(name, status):
     assert read(name, GOOD[name], http_status=status).outcome is Outcome.UNKNOWN

@@ -23,7 +23,9 @@ DATA = {
     "price": 10000,
 }
 BODY = json.dumps({"data": DATA}).encode()
-PING = json.dumps({"sed": "x", "hook_id": "h1", "hook": {"url": "https://x.example", "type": "all", "status": 1}}).encode()
+PING = json.dumps(
+    {"sed": "x", "hook_id": "h1", "hook": {"url": "https://x.example", "type": "all", "status": 1}}
+).encode()
 IAK = {
     "ref_id": "REF0001",
     "status": "1",

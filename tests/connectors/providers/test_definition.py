@@ -129,17 +129,13 @@ def test_a_check_error_says_nothing_about_the_purchase():
 
 @pytest.mark.parametrize("meaning", list(Meaning))
 def test_only_failures_have_a_failure_class(meaning):
-    assert (meaning.failure_class is not None) is (
-        meaning.outcome is Outcome.FAILED or meaning is Meaning.CHECK_ERROR
-    )
+    assert (meaning.failure_class is not None) is (meaning.outcome is Outcome.FAILED or meaning is Meaning.CHECK_ERROR)
 
 
 def test_the_domain_gets_its_rules_from_the_definition():
     rules = definition("digiflazz").rules()
     assert (rules.name, rules.check, rules.max_check_age) == ("digiflazz", CheckKind.RESEND, timedelta(days=80))
-    assert rules.cut_offs == (
-        CutOff(start_minute=1380, end_minute=60, families=frozenset({"pln_token", "postpaid"})),
-    )
+    assert rules.cut_offs == (CutOff(start_minute=1380, end_minute=60, families=frozenset({"pln_token", "postpaid"})),)
 
 
 def test_only_digiflazz_buys_by_being_asked():
@@ -160,7 +156,12 @@ def test_reasons_are_the_keys_of_the_plain_dictionary():
         ("iak", "per_second = 60", "per_second = true", r"limits\.per_second: True is not a number"),
         ("iak", "per_second = 60", "per_second = 0", r"limits: per_second is above 0"),
         ("iak", "concurrency = 16", "concurrency = 1.5", r"limits\.concurrency: 1\.5 is not a whole number"),
-        ("iak", 'kind = "read_only"', 'kind = "reads"', r"inquiry\.kind: 'reads' is not allowed; allowed: read_only, res"),
+        (
+            "iak",
+            'kind = "read_only"',
+            'kind = "reads"',
+            r"inquiry\.kind: 'reads' is not allowed; allowed: read_only, res",
+        ),
         ("iak", 'dialect = "json"', 'dialect = "xml"', r"dialect: 'xml' is not allowed; allowed: json, form, text"),
         ("iak", 'dialect = "json"', 'dialect = "text"', r"text: the table belongs to the dialect"),
         ("iak", "account_exclusive = false", "account_exclusive = 0", r"account_exclusive: 0 is not true or false"),
@@ -178,6 +179,14 @@ def test_reasons_are_the_keys_of_the_plain_dictionary():
         ("iak", 'values = "texts"', 'values = "texts"\nbody_signed = true', r"body_signed is true exactly where"),
         ("iak", 'amount = "balance"', "", r"balance: give either amount or pattern"),
         ("iak", "[[hosts]]", "[hosts]", r"hosts|overwrite|table"),
+        (
+            "iak",
+            'credentials = ["username", "api_key"]',
+            'credentials = "username"',
+            r"credentials: 'username' is not a list",
+        ),
+        ("iak", '"api_key"]', "7]", r"credentials\[1\]: 7 is not a text"),
+        ("iak", "[complaint]", "[[complaint]]", r"complaint: \[.*\] is not a table"),
         ("digiflazz", "max_age_days = 80", "max_age_days = 81", r"max_age_days is at most 80 where kind is resend"),
         ("digiflazz", "min_interval_seconds = 60", "min_interval_seconds = 59", r"min_interval_seconds is at least 60"),
         ("digiflazz", "after_send_seconds = 90", "after_send_seconds = 60", r"after_send_seconds is at least 90"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rekon.connectors.providers.inquiry import Unsafe, UnsafeInquiryError, build_inquiry
 from rekon.connectors.providers.reading import proves_formed
-from rekon.domain.outcome import Outcome, ReportSource
+from rekon.domain.outcome import Outcome
 from rekon.domain.transaction import LegState, SendState
 from tests.connectors.providers.builders import NOW, account, definition, formed_reply, leg, proof
 
@@ -67,7 +67,10 @@ def test_a_proved_purchase_may_be_asked_about():
         ({"last_sent_at": NOW + DAY}, Unsafe.TOO_SOON),
         ({"last_checked_at": NOW - 59 * SECOND}, Unsafe.TOO_SOON),
         ({"last_checked_at": NOW + DAY}, Unsafe.TOO_SOON),
-        *(({"check_codes": ("03", code)}, Unsafe.CHECK_FORBIDDEN) for code in ("43", "44", "56", "61", "69", "80", "88")),
+        *(
+            ({"check_codes": ("03", code)}, Unsafe.CHECK_FORBIDDEN)
+            for code in ("43", "44", "56", "61", "69", "80", "88")
+        ),
     ],
 )
 def test_a_doubt_about_the_proof_refuses_the_re_send(facts, reason):
@@ -169,7 +172,7 @@ def test_a_code_without_a_formed_purchase_never_passes(code, outcome):
 
 
 def test_the_refusal_names_a_word_and_no_number():
-    with pytest.raises(UnsafeInquiryError, match="^status inquiry refused: no_proof$"):
+    with pytest.raises(UnsafeInquiryError, match=r"^status inquiry refused: no_proof$"):
         build(known=proof(first_reply=None))
 
 
@@ -228,6 +231,10 @@ def test_a_form_dialect_sends_a_form():
     assert request.body == b"username=081234567890&ref_id=REF0001&sign=2256d04ea34911992557eb5c2d8d9ee6"
 
 
-def test_a_check_error_is_no_proof_that_a_purchase_was_formed():
+def test_no_reading_is_no_proof():
     assert not proves_formed(definition(), None)
-    assert ReportSource.FIRST_REPLY.value == "first_reply"
+
+
+@pytest.mark.parametrize("facts", [{"send_state": "not_sent"}, {"state": "stopped"}])
+def test_a_plain_word_from_a_row_refuses_as_well(facts):
+    assert refused(**facts) in {Unsafe.NEVER_SENT, Unsafe.STOPPED}

@@ -18,6 +18,8 @@ from rekon.connectors.channels.contract import Delivery, OutgoingMessage, refuse
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_POLICY = SMTP.clone(cte_type="7bit")
+"""Every mail server takes seven bits, so none has to be asked what else it takes."""
 _CREDENTIALS_WAIT_SECONDS = 3_600
 _PERMANENT = 500
 
@@ -65,27 +67,31 @@ class EmailChannel:
         mail = compose(message, sender=self._sender, now=now)
         client = self._client()
         try:
-            async with asyncio.timeout(self._server.timeout_seconds):
-                await client.connect()
-        except aiosmtplib.SMTPAuthenticationError:
-            return retry("server surel menolak kata sandi", after_seconds=_CREDENTIALS_WAIT_SECONDS)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return retry(f"server surel tidak dapat dihubungi ({type(error).__name__})")
-        try:
-            return await self._hand_over(client, mail)
+            return await self._prepare(client, message.address) or await self._hand_over(client, mail)
         finally:
             client.close()
+
+    async def _prepare(self, client: aiosmtplib.SMTP, address: str) -> Delivery | None:
+        """Go as far as the server's consent to this reader; up to here nothing was delivered."""
+        try:
+            async with asyncio.timeout(self._server.timeout_seconds):
+                await client.connect()
+                await client.mail(self._sender)
+                await client.rcpt(address)
+        except aiosmtplib.SMTPAuthenticationError:
+            return retry("server surel menolak kata sandi", after_seconds=_CREDENTIALS_WAIT_SECONDS)
+        except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused) as error:
+            return _from_code(error.code)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return retry(f"server surel tidak dapat dihubungi ({type(error).__name__})")
+        return None
 
     async def _hand_over(self, client: aiosmtplib.SMTP, mail: EmailMessage) -> Delivery:
         try:
             async with asyncio.timeout(self._server.timeout_seconds):
-                await client.send_message(mail)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            return _from_code(min(recipient.code for recipient in error.recipients))
+                await client.data(mail.as_bytes())
         except aiosmtplib.SMTPResponseException as error:
             return _from_code(error.code)
-        except (aiosmtplib.SMTPNotSupported, ValueError):
-            return refused("server surel tidak dapat menerima surel ini")
         except (aiosmtplib.SMTPException, OSError) as error:
             return unknown(f"sambungan surel terputus saat mengirim ({type(error).__name__})")
         return sent(str(mail["Message-ID"]))
@@ -110,7 +116,7 @@ def compose(message: OutgoingMessage, *, sender: str, now: datetime) -> EmailMes
     Raises:
         ValueError: when an address or a case id would break a header.
     """
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = message.address
     mail["Subject"] = f"Kabar kasus {message.case_id}" if message.case_id else "Kabar transaksi Anda"

@@ -21,6 +21,7 @@ Runner = Callable[[Callable[[], Delivery]], Awaitable[Delivery]]
 
 MARKER_TABLE = "rekon_outbox_marker"
 MARKER_COLUMN = "message_id"
+_CONFIGURATION_WAIT_SECONDS = 3_600
 
 
 class OutboxField(StrEnum):
@@ -118,8 +119,10 @@ class SqlOutboxChannel:
             self._insert(message, now=now)
         except sa.exc.IntegrityError:
             return self._after_conflict(message)
-        except (sa.exc.ProgrammingError, sa.exc.DataError) as error:
-            return refused(f"tabel kotak keluar tidak cocok ({type(error).__name__})")
+        except sa.exc.DataError:
+            return refused("isi pesan tidak muat di tabel kotak keluar")
+        except sa.exc.ProgrammingError:
+            return retry("tabel kotak keluar tidak cocok", after_seconds=_CONFIGURATION_WAIT_SECONDS)
         except sa.exc.SQLAlchemyError as error:
             return retry(f"basis data server tidak dapat ditulis ({type(error).__name__})")
         return sent(message.message_id)

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from rekon.connectors.providers.definition import Definition
-from rekon.connectors.providers.hosts import find_host, url_fault
+from rekon.connectors.providers.hosts import find_host, host_name, url_fault
 from rekon.connectors.providers.parts import Host
 
 
@@ -62,7 +61,7 @@ def check_account(definition: Definition, account: ProviderAccount) -> None:
 
 def allowed_hosts(definition: Definition, account: ProviderAccount) -> tuple[Host, ...]:
     """Return whom calls of this account may reach. The definition's own word about a host wins (no downgrade)."""
-    name = urlsplit(account.base_url).hostname if account.base_url else None
+    name = host_name(account.base_url)
     if name is None or find_host(name, definition.hosts) is not None:
         return definition.hosts
     own = Host(name=name, allow_http=account.allow_http, allow_private=account.allow_private)

@@ -16,6 +16,14 @@ def find_host(name: str | None, hosts: Sequence[Host]) -> Host | None:
     return next((host for host in hosts if host.name == name), None)
 
 
+def host_name(url: str) -> str | None:
+    """Return the host an address names, None where it names none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def url_fault(url: str, hosts: Sequence[Host]) -> str:
     """Say what is wrong with an address (reliability 10.3), empty when nothing is. Never repeats the address."""
     try:

@@ -154,9 +154,10 @@ def _is_forbidden(definition: Definition, proof: CheckProof) -> bool:
 
 def _purchase_danger(definition: Definition, *, leg: Leg, proof: CheckProof) -> Unsafe | None:
     """Ask whether the provider certainly holds this purchase."""
-    if leg.send_state is SendState.NOT_SENT or leg.send_count < 1:
+    # Equality, not identity: a row read elsewhere may carry the plain word.
+    if leg.send_state == SendState.NOT_SENT or leg.send_count < 1:
         return Unsafe.NEVER_SENT
-    if leg.state is LegState.STOPPED:
+    if leg.state == LegState.STOPPED:
         return Unsafe.STOPPED
     if proof.signed_callback or proves_formed(definition, proof.first_reply):
         return None

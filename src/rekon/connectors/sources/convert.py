@@ -1,4 +1,4 @@
-"""Turning a server's own values into the words rekon takes in. Exact or left as they are, so that intake refuses them."""
+"""Turning a server's own values into rekon's words: exactly, or left as they are so that intake refuses them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ Convert = Callable[[object], object]
 
 INSTANT_FIELDS = frozenset({"ordered_at", "status_at", "sent_at", "posted_at", "registered_at"})
 _OUR_KEY = re.compile(r"(?:refund|voucher):[^\s]+")
-_REFUND_KEY = re.compile(r"refund:[^:]+:(?P<transaction>.+):B[0-9]{2}:[0-9]+")
+_REFUND_KEY = re.compile(r"refund:[^:\s]+:(?P<transaction>\S+):B[0-9]{2}:[0-9]+")
 _PIN = re.compile(r"\.(?:[0-9]{4,8}(?![0-9])|[0-9A-Za-z]{4,12}(?=\s*(?:#|$)))")
 _INSTANT_MIN_LENGTH = len("2026-11-22 10:15")
 _KEEP = "keep"
@@ -35,7 +35,7 @@ class WordMap:
 
     def __call__(self, value: object) -> object:
         """Translate one value."""
-        word = "" if value is None else str(value).strip()
+        word = "" if value is None else str(exact(value)).strip()
         found = self.values.get(word)
         if found is not None:
             return found
@@ -54,14 +54,15 @@ def exact(value: object) -> object:
 
 
 def whole_or_none(value: object) -> object:
-    """Turn a whole value into its integer and leave a broken one out: for balances, which prove nothing by themselves."""
+    """Turn a whole value into its integer and leave a broken one out: for balances, which move no money themselves."""
     found = exact(value)
     return None if isinstance(found, float | Decimal) else found
 
 
 def digits(value: object) -> object:
     """Write an integer key of the server as text."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    found = exact(value)
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else value
 
 
 def trimmed(value: object) -> object:
@@ -81,8 +82,8 @@ def our_key(value: object) -> object:
 
 
 def transaction_of_key(value: object) -> object:
-    """Read the purchase out of our own refund key; other values stay as they are."""
-    found = _REFUND_KEY.fullmatch(value) if isinstance(value, str) else None
+    """Read the purchase out of our own refund key, wherever it stands in a remark; other values stay as they are."""
+    found = _REFUND_KEY.search(value) if isinstance(value, str) else None
     return found.group("transaction") if found else value
 
 

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from types import MappingProxyType
-from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rekon.connectors.sources.convert import MONEY, TEXT, Convert, WordMap, query_value
 from rekon.connectors.sources.select_only import StatementRefusedError, check_select
+from rekon.connectors.sources.tables import MappingError, as_table, as_text, as_texts, only_known, refuse
 from rekon.domain.intake import FIELDS, REQUIRED_FIELDS, Book
+
+__all__ = ["BookMapping", "MappingError", "SqlMapping", "Statements", "parse_mapping"]
 
 ID = "rekon_id"
 CHANGED_AT = "rekon_changed_at"
@@ -27,10 +29,6 @@ _TOP_KEYS = frozenset({"name", "checked_on", "basis", "zone", "gateway", *(book.
 _BOOK_KEYS = frozenset({"id", "changed_at", "then", "tables", "where", "columns", "constants", "money", "text", "maps"})
 _MAP_KEYS = frozenset({"values", "otherwise"})
 _PARTS = ("id", "changed_at", "tables", "where", "then")
-
-
-class MappingError(ValueError):
-    """A mapping cannot be used. The text names the key and what is allowed there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +64,25 @@ class BookMapping:
             changed_next=self._statement((by_change, past), order=(changed_at, row_id), has_top=has_top),
         )
 
+    def selecting(self, condition: str) -> str:
+        """Put a statement together for the rows that meet `condition`, in the book's own order, without a limit."""
+        return f"{self._head('')}{self._where((condition,))} ORDER BY {self._order((self.parts['id'],))}"
+
     def _statement(self, conditions: tuple[str, ...], *, order: tuple[str, ...], has_top: bool) -> str:
-        columns = ", ".join(
-            f"{expression} AS {name}"
-            for name, expression in {ID: self.parts["id"], CHANGED_AT: self.parts["changed_at"], **self.columns}.items()
-        )
-        wanted = [f"({item})" for item in (self.parts["where"], *conditions) if item]
-        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
-        ordered = ", ".join((*order, *((self.parts["then"],) if self.parts["then"] else ())))
         top, limit = (f"TOP (:{LIMIT}) ", "") if has_top else ("", f" LIMIT :{LIMIT}")
-        return f"SELECT {top}{columns} FROM {self.parts['tables']}{where} ORDER BY {ordered}{limit}"  # noqa: S608 - each whole statement passes `check_select` when the mapping is loaded
+        return f"{self._head(top)}{self._where(conditions)} ORDER BY {self._order(order)}{limit}"
+
+    def _head(self, top: str) -> str:
+        wanted = {ID: self.parts["id"], CHANGED_AT: self.parts["changed_at"], **self.columns}
+        columns = ", ".join(f"{expression} AS {name}" for name, expression in wanted.items())
+        return f"SELECT {top}{columns} FROM {self.parts['tables']}"  # noqa: S608 - `check_select` sees every whole statement
+
+    def _where(self, conditions: tuple[str, ...]) -> str:
+        wanted = [f"({item})" for item in (self.parts["where"], *conditions) if item]
+        return f" WHERE {' AND '.join(wanted)}" if wanted else ""
+
+    def _order(self, order: tuple[str, ...]) -> str:
+        return ", ".join((*order, *((self.parts["then"],) if self.parts["then"] else ())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,38 +109,38 @@ def parse_mapping(
         MappingError: for an unknown or missing key, a required field without a column, a word of no use, or a
             statement that is not one plain SELECT.
     """
-    _known(document, _TOP_KEYS, where="mapping")
-    name = _text(document.get("name"), where="name")
+    only_known(document, _TOP_KEYS, where="mapping")
+    name = as_text(document.get("name"), where="name")
     books = {
-        book: _book(book, _table(document[book.value], where=book.value), words=words or {})
+        book: _book(book, as_table(document[book.value], where=book.value), words=words or {})
         for book in Book
         if book.value in document
     }
     if not books:
-        _fail(name, f"no book; allowed: {', '.join(book.value for book in Book)}")
+        refuse(name, f"no book; allowed: {', '.join(book.value for book in Book)}")
     return SqlMapping(name=name, zone=_zone(zone or document.get("zone")), books=MappingProxyType(books))
 
 
 def _book(book: Book, table: Mapping[str, object], *, words: Mapping[str, Mapping[str, str]]) -> BookMapping:
     where = book.value
-    _known(table, _BOOK_KEYS, where=where)
-    parts = {key: _text(table.get(key, ""), where=f"{where}.{key}", may_be_empty=True) for key in _PARTS}
+    only_known(table, _BOOK_KEYS, where=where)
+    parts = {key: as_text(table.get(key, ""), where=f"{where}.{key}", may_be_empty=True) for key in _PARTS}
     for key in ("id", "changed_at", "tables"):
         if not parts[key]:
-            _fail(f"{where}.{key}", "must be given")
-    columns = _texts(table.get("columns", {}), where=f"{where}.columns")
-    constants = _table(table.get("constants", {}), where=f"{where}.constants")
+            refuse(f"{where}.{key}", "must be given")
+    columns = as_texts(table.get("columns", {}), where=f"{where}.columns")
+    constants = as_table(table.get("constants", {}), where=f"{where}.constants")
     given = {*columns, *constants}
     _check_fields(book, given)
     added = words if book is Book.TRANSACTIONS else {}
     steps = (
         *_lookups(table, "money", MONEY, where=where),
         *_lookups(table, "text", TEXT, where=where),
-        *_maps(_table(table.get("maps", {}), where=f"{where}.maps"), words=added, where=f"{where}.maps"),
+        *_maps(as_table(table.get("maps", {}), where=f"{where}.maps"), words=added, where=f"{where}.maps"),
     )
     for field, _ in steps:
         if field not in columns:
-            _fail(f"{where}: {field}", "is converted but has no column")
+            refuse(f"{where}: {field}", "is converted but has no column")
     mapping = BookMapping(book=book, parts=parts, columns=columns, constants=constants, steps=steps)
     _check_statements(mapping)
     return mapping
@@ -142,10 +149,10 @@ def _book(book: Book, table: Mapping[str, object], *, words: Mapping[str, Mappin
 def _check_fields(book: Book, given: set[str]) -> None:
     unknown = sorted(given - set(FIELDS[book]))
     if unknown:
-        _fail(f"{book.value}.columns.{unknown[0]}", f"not a field; allowed: {', '.join(FIELDS[book])}")
+        refuse(f"{book.value}.columns.{unknown[0]}", f"not a field; allowed: {', '.join(FIELDS[book])}")
     missing = [field for field in REQUIRED_FIELDS[book] if field not in given]
     if missing:
-        _fail(f"{book.value}.columns", f"required fields are missing: {', '.join(missing)}")
+        refuse(f"{book.value}.columns", f"required fields are missing: {', '.join(missing)}")
 
 
 def _check_statements(mapping: BookMapping) -> None:
@@ -155,7 +162,7 @@ def _check_statements(mapping: BookMapping) -> None:
             try:
                 check_select(statement, binds=BINDS)
             except StatementRefusedError as error:
-                _fail(mapping.book.value, str(error))
+                refuse(mapping.book.value, str(error))
 
 
 def _lookups(
@@ -163,15 +170,15 @@ def _lookups(
 ) -> list[tuple[str, Convert]]:
     """Read `field = "name"` or `field = ["name", ...]`; `query:parameter` is a name with an argument."""
     steps = []
-    for field, names in _table(table.get(key, {}), where=f"{where}.{key}").items():
+    for field, names in as_table(table.get(key, {}), where=f"{where}.{key}").items():
         for name in names if isinstance(names, list) else [names]:
-            word = _text(name, where=f"{where}.{key}.{field}")
+            word = as_text(name, where=f"{where}.{key}.{field}")
             if word.startswith("query:"):
                 steps.append((field, query_value(word.removeprefix("query:"))))
             elif word in known:
                 steps.append((field, known[word]))
             else:
-                _fail(f"{where}.{key}.{field}", f"{word!r} is not allowed; allowed: {', '.join(known)}")
+                refuse(f"{where}.{key}.{field}", f"{word!r} is not allowed; allowed: {', '.join(known)}")
     return steps
 
 
@@ -180,15 +187,16 @@ def _maps(
 ) -> list[tuple[str, Convert]]:
     unused = sorted(set(words) - set(tables))
     if unused:
-        _fail(f"{where}.{unused[0]}", "has no map to add words to")
+        refuse(f"{where}.{unused[0]}", "has no map to add words to")
     steps: list[tuple[str, Convert]] = []
     for field, item in tables.items():
-        table = _table(item, where=f"{where}.{field}")
-        _known(table, _MAP_KEYS, where=f"{where}.{field}")
-        values = _texts(table.get("values", {}), where=f"{where}.{field}.values") | words.get(field, {})
-        otherwise = _text(table.get("otherwise", "refuse"), where=f"{where}.{field}.otherwise")
+        table = as_table(item, where=f"{where}.{field}")
+        only_known(table, _MAP_KEYS, where=f"{where}.{field}")
+        values = as_texts(table.get("values", {}), where=f"{where}.{field}.values")
+        values.update(words.get(field, {}))
+        otherwise = as_text(table.get("otherwise", "refuse"), where=f"{where}.{field}.otherwise")
         if otherwise not in {"refuse", "keep"} and not otherwise.startswith("="):
-            _fail(f"{where}.{field}.otherwise", "must be refuse, keep or =word")
+            refuse(f"{where}.{field}.otherwise", "must be refuse, keep or =word")
         steps.append((field, WordMap(values, otherwise)))
     return steps
 
@@ -197,33 +205,6 @@ def _zone(name: object) -> tzinfo | None:
     if name is None or name == "":
         return None
     try:
-        return ZoneInfo(_text(name, where="zone"))
+        return ZoneInfo(as_text(name, where="zone"))
     except (ZoneInfoNotFoundError, ValueError):
-        _fail("zone", "must be an IANA name such as Asia/Jakarta")
-
-
-def _known(table: Mapping[str, object], allowed: frozenset[str], *, where: str) -> None:
-    unknown = sorted(set(table) - allowed)
-    if unknown:
-        _fail(where, f"unknown key {unknown[0]!r}; allowed: {', '.join(sorted(allowed))}")
-
-
-def _table(value: object, *, where: str) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        _fail(where, "must be a table")
-    return value
-
-
-def _texts(value: object, *, where: str) -> dict[str, str]:
-    return {name: _text(item, where=f"{where}.{name}") for name, item in _table(value, where=where).items()}
-
-
-def _text(value: object, *, where: str, may_be_empty: bool = False) -> str:
-    if not isinstance(value, str) or not (value.strip() or may_be_empty):
-        _fail(where, "must be a text")
-    return " ".join(value.split())
-
-
-def _fail(where: str, what: str) -> NoReturn:
-    text = f"{where}: {what}"
-    raise MappingError(text)
+        refuse("zone", "must be an IANA name such as Asia/Jakarta")

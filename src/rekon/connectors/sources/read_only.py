@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 
 TIMEOUT_SECONDS = 5
 _STEPS_A_CHECK = 1_000_000
@@ -29,9 +29,7 @@ _CONNECT_ARGUMENTS: dict[str, dict[str, object]] = {
     "mariadb": {"connect_timeout": TIMEOUT_SECONDS, "read_timeout": TIMEOUT_SECONDS},
     "mssql": {"login_timeout": TIMEOUT_SECONDS, "timeout": TIMEOUT_SECONDS},
 }
-_ALLOWED_ACTIONS = frozenset(
-    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-)
+_ALLOWED_ACTIONS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION})
 
 
 class UnsupportedDatabaseError(ValueError):
@@ -47,7 +45,7 @@ def read_only_engine(url: str) -> Engine:
     parsed = make_url(url)
     kind = parsed.get_backend_name()
     if kind == "sqlite":
-        return create_engine("sqlite://", creator=_opener(parsed.database or ""), poolclass=None)
+        return create_engine("sqlite://", creator=_opener(parsed.database or ""), poolclass=NullPool)
     if kind not in _SETTINGS:
         reason = f"{kind} cannot be opened read-only"
         raise UnsupportedDatabaseError(reason)
@@ -61,19 +59,24 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         UnsupportedDatabaseError: for a database that cannot be held to reading.
     """
-    name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
-    if name != "sqlite" and name not in _SETTINGS:
-        reason = f"{name} cannot be held to reading"
-        raise UnsupportedDatabaseError(reason)
     with engine.connect() as connection:
+        # Only a connected dialect knows whether it speaks to MySQL or MariaDB.
+        name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
         if name == "sqlite":
             with _guarded(connection):
                 yield connection
         else:
-            for setting in _SETTINGS[name]:
-                connection.execute(text(setting))
+            _restrict(connection, name)
             yield connection
         connection.rollback()
+
+
+def _restrict(connection: Connection, name: str) -> None:
+    if name not in _SETTINGS:
+        reason = f"{name} cannot be held to reading"
+        raise UnsupportedDatabaseError(reason)
+    for setting in _SETTINGS[name]:
+        connection.execute(text(setting))
 
 
 @contextmanager

@@ -8,14 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from rekon.connectors.sources.convert import INSTANT_FIELDS, localise
+from rekon.connectors.sources.convert import INSTANT_FIELDS, exact, localise
 from rekon.connectors.sources.mapping import AFTER_ID, CHANGED_AT, ID, LIMIT, SINCE, BookMapping, SqlMapping, Statements
 from rekon.connectors.sources.read_only import reading
+from rekon.connectors.sources.select_only import check_select
 from rekon.domain.intake import Book
 
 ROWS_MAX = 10_000
@@ -92,11 +92,10 @@ class SqlSource:
         kept = _whole_groups(found, limit=_bounded(limit), key=(CHANGED_AT, ID))
         last = _Place(kept[-1][ID], kept[-1][CHANGED_AT]) if kept else place
         is_complete = len(found) < _bounded(limit)
-        return Page(
-            rows=self._rows(book, kept),
-            next_cursor=_cursor(self._rewound(last, now=now) if is_complete else last),
-            is_complete=is_complete,
-        )
+        # An empty look from a place already set back stays there; stepping back again would never end.
+        is_at_rest = not kept and place.row_id is None
+        following = self._rewound(last, now=now) if is_complete and not is_at_rest else last
+        return Page(rows=self._rows(book, kept), next_cursor=_cursor(following), is_complete=is_complete)
 
     def _of(self, book: Book) -> Statements:
         if book not in self._statements:
@@ -141,6 +140,23 @@ class SqlSource:
         return moment
 
 
+def rows_where(
+    engine: Engine, mapping: SqlMapping, book: Book, *, where: str, binds: Mapping[str, object]
+) -> list[dict[str, object]]:
+    """Read the rows of one book that meet a condition of the operator's own, converted like every other row.
+
+    Raises:
+        SQLAlchemyError: the database did not answer.
+        StatementRefusedError: the condition makes the statement anything but one plain SELECT.
+    """
+    item = mapping.books[book]
+    statement = item.selecting(where)
+    check_select(statement, binds=frozenset(binds))
+    with reading(engine) as connection:
+        found = connection.execute(text(statement), dict(binds)).mappings().fetchmany(ROWS_MAX)
+    return [_convert(dict(row), item, mapping) for row in found]
+
+
 def _convert(found: Mapping[str, object], mapping: BookMapping, whole: SqlMapping) -> dict[str, object]:
     row = {name: value for name, value in found.items() if name not in {ID, CHANGED_AT}}
     for field, step in mapping.steps:
@@ -168,7 +184,8 @@ def _bounded(limit: int) -> int:
 
 
 def _cursor(place: _Place) -> str:
-    row_id = int(place.row_id) if isinstance(place.row_id, Decimal) else place.row_id
+    row_id = exact(place.row_id)
+    row_id = row_id if row_id is None or isinstance(row_id, int | str) else str(row_id)
     at = place.changed_at
     if isinstance(at, datetime):
         return json.dumps({"id": row_id, "at": at.isoformat(), "kind": "instant"})

@@ -1,0 +1,5 @@
+"""Run the command line as `python -m rekon`."""
+
+from rekon.cli import main
+
+main()
