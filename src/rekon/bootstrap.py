@@ -31,11 +31,11 @@ from rekon.domain.breaks import BreakKind, Mode
 from rekon.domain.message import TemplateBook, parse_reasons, parse_templates
 from rekon.domain.policy import Policy
 from rekon.domain.transaction import RefundOwner
-from rekon.settings import ConfigError, Settings, load
 from rekon.settings import ChannelTable as ChannelSettings
+from rekon.settings import ConfigError, Settings, load
 from rekon.settings import GatewayTable as GatewaySettings
 from rekon.stages.book_gateway import BookGateway
-from rekon.stages.context import Connectors, Context, Runner, Words, in_thread
+from rekon.stages.context import Connectors, Context, Runner, Words, in_thread, inline
 from rekon.store import decisions, migrate
 from rekon.store.dossier import SourceRules
 from rekon.store.engine import Store, check_durability
@@ -144,9 +144,13 @@ def upgrade_store(settings: Settings, state_dir: Path) -> None:
     store.close()
 
 
-def open_installation(config: Path, *, run: Runner = in_thread) -> Installation:
-    """Read the configuration, open the database and build every connector."""
+def open_installation(config: Path, *, run: Runner | None = None) -> Installation:
+    """Read the configuration, open the database and build every connector.
+
+    Under a granted clock nobody waits for the wall, so store functions run inline: a thread would only add its hops.
+    """
     settings = load(config)
+    run = run or (inline if settings.clock.kind == "granted" else in_thread)
     state_dir = state_dir_of(config)
     store = open_store(settings, state_dir)
     clock: Clock = GrantedClock(settings.clock.url) if settings.clock.kind == "granted" else SystemClock()
@@ -239,9 +243,7 @@ def _context(
     )
 
 
-def _accounts(
-    settings: Settings, definitions: Mapping[str, Definition]
-) -> dict[tuple[str, str], ProviderAccount]:
+def _accounts(settings: Settings, definitions: Mapping[str, Definition]) -> dict[tuple[str, str], ProviderAccount]:
     accounts = {}
     for name, table in settings.providers.items():
         provider = table.definition or name
@@ -288,9 +290,7 @@ def _plain_client(closers: list[Callable[[], Awaitable[Any]]]) -> httpx.AsyncCli
     return client
 
 
-def _gateways(
-    settings: Settings, context: Context, closers: list[Callable[[], Awaitable[Any]]]
-) -> dict[str, Gateway]:
+def _gateways(settings: Settings, context: Context, closers: list[Callable[[], Awaitable[Any]]]) -> dict[str, Gateway]:
     """Build the gateway of every source that has one."""
     built: dict[str, Gateway] = {}
     for source, table in settings.sources.items():
@@ -333,9 +333,7 @@ def _sql_gateway(name: str, table: GatewaySettings) -> Gateway:
     return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, name=name)
 
 
-def _channels(
-    settings: Settings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]
-) -> dict[str, Channel]:
+def _channels(settings: Settings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]) -> dict[str, Channel]:
     return {name: _channel(name, table, state_dir, closers) for name, table in settings.channels.items()}
 
 
@@ -356,7 +354,11 @@ def _channel(
         )
         return EmailChannel(server, sender=str(options["sender"]), name=name)
     if table.kind == "sql_outbox":
-        preset = otomax_outbox() if options.get("preset") == "otomax" else generic_outbox(str(options.get("table", "rekon_outbox")))
+        preset = (
+            otomax_outbox()
+            if options.get("preset") == "otomax"
+            else generic_outbox(str(options.get("table", "rekon_outbox")))
+        )
         return SqlOutboxChannel(create_engine(hidden["url"]), preset, name=name)
     return _http_channel(name, table.kind, options, hidden, _plain_client(closers))
 
@@ -370,7 +372,9 @@ def _http_channel(
         return WhatsAppChannel(
             client, token=hidden["token"], phone_number_id=str(options["phone_number_id"]), approved={}, name=name
         )
-    return WebhookChannel(client, url=str(options["url"]), secrets=[hidden["secret"]] if "secret" in hidden else [], name=name)
+    return WebhookChannel(
+        client, url=str(options["url"]), secrets=[hidden["secret"]] if "secret" in hidden else [], name=name
+    )
 
 
 __all__: Sequence[str] = (

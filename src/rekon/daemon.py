@@ -24,7 +24,7 @@ from rekon.connectors.channels.telegram_updates import acknowledgement, read_upd
 from rekon.desk.app import Desk, make_app
 from rekon.stages import FLOW, Stage
 from rekon.stages.context import Context
-from rekon.store import health, leases
+from rekon.store import due, health, leases
 
 log = structlog.get_logger()
 
@@ -59,14 +59,14 @@ class Heart:
         async with self._turn:
             for _ in range(_ROUNDS_MAX):
                 now = self._context.clock()
-                due = await self._context.read(_due_times)
-                ripe = [stage for stage in FLOW if (at := due[stage.name]) is not None and at <= now]
+                found = await self._context.read(due.times)
+                ripe = [stage for stage in FLOW if (at := found[stage.name]) is not None and at <= now]
                 if not ripe:
                     break
                 for stage in ripe:
                     await self._run(stage)
             self.last_beat = self._context.clock()
-            return min((at for at in due.values() if at is not None), default=None)
+            return min((at for at in found.values() if at is not None), default=None)
 
     async def rest(self) -> None:
         """Wait until no beat is running."""
@@ -82,10 +82,6 @@ class Heart:
             self.healthy = False
             log.exception("stage.failed", stage=stage.name)
             raise
-
-
-def _due_times(connection: Connection) -> dict[str, datetime | None]:
-    return {stage.name: stage.next_due(connection) for stage in FLOW}
 
 
 @contextmanager

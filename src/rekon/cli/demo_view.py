@@ -62,7 +62,11 @@ def _table(summary: Summary, now: str) -> Table:
     table.add_column("Ditemukan", justify="right")
     table.add_column("Terbuka", justify="right")
     for kind in BreakKind:
-        table.add_row(f"{kind.value} {BREAK_TITLES[kind]}", str(summary.breaks.get(kind.value, 0)), str(summary.open.get(kind.value, 0)))
+        table.add_row(
+            f"{kind.value} {BREAK_TITLES[kind]}",
+            str(summary.breaks.get(kind.value, 0)),
+            str(summary.open.get(kind.value, 0)),
+        )
     table.add_section()
     table.add_row("Saldo kembali", str(summary.refunds_settled), format_rupiah(summary.refunds_amount))
     table.add_row("Menunggu petugas", str(summary.refunds_waiting), "")

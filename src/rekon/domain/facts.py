@@ -11,7 +11,7 @@ from rekon.domain.money import Money
 from rekon.domain.outcome import Outcome, StatusReport
 from rekon.domain.policy import Policy, ProviderRules
 from rekon.domain.refund import COUNTS_AS_CREDIT, VOUCHER_PREFIX, Refund
-from rekon.domain.transaction import Leg, RefundOwner, Transaction, WalletLine, WalletLineKind
+from rekon.domain.transaction import ChargedAccount, Leg, OrderStatus, RefundOwner, Transaction, WalletLine, WalletLineKind
 from rekon.domain.verdict import LegVerdict, judge_leg
 
 _OWN_MONEY = frozenset({WalletLineKind.DEBIT, WalletLineKind.REFUND})
@@ -93,9 +93,37 @@ class Facts:
             credited_back=self.deposit_credit(leg) is not None,
         )
 
+    @cached_property
+    def attempts(self) -> tuple[LegVerdict, ...]:
+        """Verdicts of the legs that left the server, or that a provider spoke about all the same."""
+        return tuple(v for v in self.verdicts if not v.never_left)
+
+    def deposit_lines(self, leg: Leg) -> tuple[StatementLine, ...]:
+        """List the lines of the provider's statement about this leg."""
+        return tuple(s for s in self.history.statement_lines if (s.provider, s.ref_id) == (leg.provider, leg.ref_id))
+
     def deposit_credit(self, leg: Leg) -> StatementLine | None:
-        """Find the provider's credit for this leg in its statement."""
-        return next((s for s in self.history.statement_lines if s.ref_id == leg.ref_id and s.amount > 0), None)
+        """Find the line that gave the whole charge of this leg back; a credit that leaves a charge standing is none."""
+        lines = self.deposit_lines(leg)
+        credit = next((s for s in lines if s.amount > 0), None)
+        return credit if sum(s.amount for s in lines) >= 0 else None
+
+    @cached_property
+    def deposit_owed(self) -> Money:
+        """What the providers' statements still charge for this purchase."""
+        return Money(-sum(s.amount for leg in self.legs for s in self.deposit_lines(leg)))
+
+    @property
+    def at_stake(self) -> Money:
+        """Money that somebody lacks if this purchase failed, by whose account was charged; 0 when nobody does."""
+        account = self.transaction.charged_account
+        if account is ChargedAccount.AGENT_WALLET:
+            return Money(max(self.net, 0))
+        if self.transaction.order_status is OrderStatus.REFUNDED:
+            return Money(0)
+        if account is ChargedAccount.PROVIDER_DEPOSIT and any(self.deposit_lines(leg) for leg in self.legs):
+            return Money(max(self.deposit_owed, 0))
+        return self.transaction.price
 
     @cached_property
     def own_lines(self) -> tuple[WalletLine, ...]:
@@ -132,8 +160,8 @@ class Facts:
 
     @property
     def all_failed(self) -> bool:
-        """Say whether every leg has a standing failure: no leg open, unknown or delivered (G5)."""
-        return bool(self.verdicts) and all(v.outcome is Outcome.FAILED for v in self.verdicts)
+        """Say whether every leg that left the server has a standing failure: none open, unknown or delivered (G5)."""
+        return bool(self.attempts) and all(v.outcome is Outcome.FAILED for v in self.attempts)
 
     @property
     def delivered(self) -> LegVerdict | None:

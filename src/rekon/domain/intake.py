@@ -153,8 +153,9 @@ _FAMILIES = {member.value: member for member in Family}
 _STATEMENT_KINDS = {member.value: member for member in StatementKind}
 _ZONES = {"WIB": Zone.WIB, "WITA": Zone.WITA, "WIT": Zone.WIT} | {member.value: member for member in Zone}
 
-_NEGATIVE = frozenset({WalletLineKind.DEBIT, StatementKind.CHARGE})
-_POSITIVE = frozenset({WalletLineKind.REFUND, StatementKind.REVERSAL, StatementKind.DEPOSIT})
+_WALLET_SIGNS = {WalletLineKind.DEBIT: -1, WalletLineKind.REFUND: 1}
+_STATEMENT_SIGNS = {StatementKind.CHARGE: -1, StatementKind.REVERSAL: 1, StatementKind.DEPOSIT: 1}
+"""Which sign a kind must have; the others may have either. One table a book: equal words mean different things."""
 
 _PROVIDER_MAX = 64
 _SHORT_MAX = 32
@@ -220,7 +221,7 @@ def parse_wallet_line(row: Row, *, source: str, zone: tzinfo | None, now: dateti
         source=source,
         agent_id=read.identity(row, "agent_id"),
         posted_at=read.instant(row, "posted_at", zone=zone, latest=now + FUTURE_TOLERANCE),
-        amount=_signed_amount(row, kind),
+        amount=_signed_amount(row, kind.value, sign=_WALLET_SIGNS.get(kind, 0)),
         kind=kind,
         transaction_id=read.identity_or(row, "transaction_id", "") or None,
         balance_after=_optional_money(read.signed(row, "balance_after")),
@@ -262,7 +263,7 @@ def parse_statement_line(row: Row, *, provider: str, account: str, zone: tzinfo 
         line_id=read.identity(row, "line_id"),
         posted_at=read.instant(row, "posted_at", zone=zone, latest=now + FUTURE_TOLERANCE),
         ref_id=read.identity_or(row, "ref_id", ""),
-        amount=_signed_amount(row, kind),
+        amount=_signed_amount(row, kind.value, sign=_STATEMENT_SIGNS.get(kind, 0)),
         kind=kind.value,
         balance_after=_optional_money(read.signed(row, "balance_after")),
     )
@@ -319,15 +320,13 @@ def _face_value(row: Row) -> Money | None:
     return _optional_money(read.whole(row, "face_value") or None)
 
 
-def _signed_amount(row: Row, kind: WalletLineKind | StatementKind) -> Money:
+def _signed_amount(row: Row, kind: str, *, sign: int) -> Money:
     """Read an amount whose sign must fit its kind, so that a book exported without signs is seen at once."""
     amount = read.signed(row, "amount")
     if amount is None:
         _refuse("amount", REQUIRED)
-    if kind in _NEGATIVE and amount >= 0:
-        _refuse("amount", f"harus negatif untuk {kind.value}")
-    if kind in _POSITIVE and amount <= 0:
-        _refuse("amount", f"harus positif untuk {kind.value}")
+    if sign and amount * sign <= 0:
+        _refuse("amount", f"harus {'positif' if sign > 0 else 'negatif'} untuk {kind}")
     return Money(amount)
 
 

@@ -55,6 +55,8 @@ HOLDS: dict[FailureClass, HoldRule] = {
     FailureClass.TIMEOUT_LIKE: HoldRule(readings=3, hold=timedelta(minutes=45), money_proof=True),
 }
 SOFT_HOLD_WITH_CREDIT = timedelta(seconds=120)
+SOFT_HOLD_MAX = timedelta(hours=24)
+"""A measured hold is never longer than this (design 6)."""
 
 _URGENT = {"pln_token": 15, "postpaid": 60}
 _STAFF = {"pln_token": 60, "postpaid": 600}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rekon.domain.outcome import FailureClass, Outcome
 from rekon.domain.policy import CheckKind, Policy, ProviderRules
-from rekon.domain.transaction import Leg, SendState
+from rekon.domain.transaction import Leg, LegState, SendState
 from rekon.domain.verdict import LegVerdict
 
 _EARLY = tuple(timedelta(minutes=m) for m in (1, 2, 4, 8, 15, 30))
@@ -29,21 +29,21 @@ class NextCheck:
 def next_check(
     verdict: LegVerdict, *, rules: ProviderRules, policy: Policy, last_asked_at: datetime | None, now: datetime
 ) -> NextCheck:
-    """Plan the next inquiry about a leg, from what is known of it now.
+    """Plan the next inquiry about a leg, from what is known of it now. A due time in the past means now.
 
-    The plan is a function of the leg's own instants, not of how often it was asked, so a restart changes nothing.
+    The plan is a function of the leg's own instants, not of how often it was asked, so a restart changes nothing. A
+    step that was missed is caught up by one question, never skipped.
     """
     leg = verdict.leg
     if leg.send_state is SendState.NOT_SENT or now - leg.sent_at > rules.max_check_age:
         return NextCheck(due_at=None, final=False)
-    after = max(last_asked_at or leg.sent_at, now - timedelta(seconds=1))
     if verdict.outcome is Outcome.DELIVERED:
-        return _after_delivery(verdict, after=after, rules=rules, now=now)
+        return _after_delivery(verdict, rules=rules, last_asked_at=last_asked_at)
     if verdict.outcome in (Outcome.REVERSED, Outcome.PARTIAL):
         return NextCheck(due_at=None, final=True)
     if verdict.outcome is Outcome.FAILED:
-        return _after_failure(verdict, after=after, rules=rules, policy=policy)
-    due = _scheduled(leg.sent_at, after)
+        return _after_failure(verdict, rules=rules, policy=policy, last_asked_at=last_asked_at, now=now)
+    due = _scheduled(leg.sent_at, last_asked_at or leg.sent_at)
     return NextCheck(due_at=_safe(due, leg, rules=rules, last_asked_at=last_asked_at), final=False)
 
 
@@ -70,36 +70,57 @@ def _safe(due: datetime | None, leg: Leg, *, rules: ProviderRules, last_asked_at
     return max(due, earliest)
 
 
-def _after_delivery(verdict: LegVerdict, *, after: datetime, rules: ProviderRules, now: datetime) -> NextCheck:
+def _after_delivery(verdict: LegVerdict, *, rules: ProviderRules, last_asked_at: datetime | None) -> NextCheck:
     """Ask for a missing serial number a few times; otherwise the leg is done."""
-    if verdict.serial_number or verdict.final_word_at is None:
+    start, leg = verdict.final_word_at, verdict.leg
+    if verdict.serial_number or start is None:
         return NextCheck(due_at=None, final=True)
-    ahead = [verdict.final_word_at + step for step in _SERIAL_REQUERIES if verdict.final_word_at + step > after]
+    ahead = [start + step for step in _SERIAL_REQUERIES if start + step > (last_asked_at or leg.sent_at)]
     if not ahead:
         return NextCheck(due_at=None, final=True)
-    return NextCheck(due_at=_safe(max(ahead[0], now), verdict.leg, rules=rules, last_asked_at=after), final=False)
+    return NextCheck(due_at=_safe(ahead[0], leg, rules=rules, last_asked_at=last_asked_at), final=False)
 
 
-def _after_failure(verdict: LegVerdict, *, after: datetime, rules: ProviderRules, policy: Policy) -> NextCheck:
+def _after_failure(
+    verdict: LegVerdict, *, rules: ProviderRules, policy: Policy, last_asked_at: datetime | None, now: datetime
+) -> NextCheck:
     """Plan the missing reading for the end of the hold; then, where asking is harmless, watch for a late success."""
     start = verdict.final_word_at or verdict.leg.sent_at
-    if verdict.failure_class is FailureClass.NEVER_FORMED:
+    after = last_asked_at or verdict.leg.sent_at
+    if not verdict.confirmed and not _is_asked_enough(verdict, rules):
+        return _missing_reading(verdict, start=start, rules=rules, policy=policy, last_asked_at=last_asked_at)
+    if verdict.failure_class is FailureClass.NEVER_FORMED or rules.check is CheckKind.RESEND:
         return NextCheck(due_at=None, final=True)
-    if not verdict.confirmed:
-        return _missing_reading(verdict, start=start, after=after, rules=rules, policy=policy)
-    if rules.check is CheckKind.RESEND:
-        return NextCheck(due_at=None, final=True)
+    fresh = _fresh_word(verdict, after=after, policy=policy, now=now)
+    if fresh is not None:
+        return NextCheck(due_at=fresh, final=False)
     ahead = [start + step for step in _LATE_WATCH if start + step > after]
     return NextCheck(due_at=ahead[0] if ahead else None, final=True, watch=True)
 
 
+def _is_asked_enough(verdict: LegVerdict, rules: ProviderRules) -> bool:
+    """Say whether another question could only buy: the readings are complete and the money proof comes by statement."""
+    return rules.check is CheckKind.RESEND and verdict.has_readings and not verdict.doubted
+
+
+def _fresh_word(verdict: LegVerdict, *, after: datetime, policy: Policy, now: datetime) -> datetime | None:
+    """Plan the question that money asked for: a proved failure is open again only when its last word is too old."""
+    if verdict.leg.state is not LegState.OPEN or verdict.last_reading_at is None:
+        return None
+    stale_at = verdict.last_reading_at + policy.reading_age_max
+    if now <= stale_at:
+        return None
+    return now if after <= stale_at else _scheduled(stale_at, after)
+
+
 def _missing_reading(
-    verdict: LegVerdict, *, start: datetime, after: datetime, rules: ProviderRules, policy: Policy
+    verdict: LegVerdict, *, start: datetime, rules: ProviderRules, policy: Policy, last_asked_at: datetime | None
 ) -> NextCheck:
+    after = last_asked_at or verdict.leg.sent_at
     last = verdict.last_reading_at or start
     steps = [start + verdict.hold]
     if verdict.failure_class is FailureClass.TIMEOUT_LIKE:
         steps = [start + timedelta(minutes=m) for m in (5, 15, 30, 45)]
     ahead = [due for due in steps if due > after and due >= last + policy.reading_gap]
     due = ahead[0] if ahead else _scheduled(verdict.leg.sent_at, max(after, last + policy.reading_gap))
-    return NextCheck(due_at=_safe(due, verdict.leg, rules=rules, last_asked_at=None), final=False)
+    return NextCheck(due_at=_safe(due, verdict.leg, rules=rules, last_asked_at=last_asked_at), final=False)

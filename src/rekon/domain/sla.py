@@ -1,6 +1,6 @@
 """Clocks people feel: how long an order waited, and when a maintenance window ends. Inputs and outputs are aware UTC."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 from rekon.domain.policy import CutOff, ProviderRules
 
@@ -30,7 +30,7 @@ def window_end(now: datetime, *, rules: ProviderRules, family: str) -> datetime 
         for day in (_midnight_wib(now) - _DAY, _midnight_wib(now)):
             start, end = _windows(cut_off, day)
             if start <= now < end:
-                return end
+                return end.astimezone(UTC)
     return None
 
 
@@ -40,24 +40,26 @@ def waited(since: datetime, now: datetime, *, rules: ProviderRules, family: str)
     cut_offs = [c for c in rules.cut_offs if not c.families or family in c.families]
     if not cut_offs or total > _SCAN_LIMIT:
         return total
-    paused = timedelta(0)
-    for cut_off in cut_offs:
-        day = _midnight_wib(since) - _DAY
-        while day < now:
-            start, end = _windows(cut_off, day)
-            paused += max(min(end, now) - max(start, since), timedelta(0))
-            day += _DAY
+    paused, counted_to = timedelta(0), since
+    for start, end in sorted(w for c in cut_offs for w in _windows_between(c, since, now)):
+        # Windows may overlap; an instant is paused once.
+        begin = max(start, counted_to)
+        paused += max(min(end, now) - begin, timedelta(0))
+        counted_to = max(counted_to, end)
     return total - paused
+
+
+def _windows_between(cut_off: CutOff, since: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
+    first = _midnight_wib(since) - _DAY
+    days = (now - first) // _DAY + 1
+    return [_windows(cut_off, first + n * _DAY) for n in range(days)]
 
 
 def aftercare_at(resolved_at: datetime, *, family: str, zone: timezone = WIB) -> datetime:
     """Return when to ask whether all is well: 30 min after a token, 2 h else, between 08:00 and 20:30 local (R041)."""
     due = resolved_at + (timedelta(minutes=30) if family == "pln_token" else timedelta(hours=2))
-    local = due.astimezone(zone)
-    minute = local.hour * 60 + local.minute
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    if minute < AFTERCARE_FROM_MINUTE:
-        return midnight + timedelta(minutes=AFTERCARE_FROM_MINUTE)
-    if minute > AFTERCARE_TO_MINUTE:
-        return midnight + _DAY + timedelta(minutes=AFTERCARE_FROM_MINUTE)
-    return due
+    midnight = due.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    opens = midnight + timedelta(minutes=AFTERCARE_FROM_MINUTE)
+    if due < opens:
+        return opens.astimezone(UTC)
+    return due if due <= midnight + timedelta(minutes=AFTERCARE_TO_MINUTE) else (opens + _DAY).astimezone(UTC)

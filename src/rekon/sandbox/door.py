@@ -1,6 +1,7 @@
 """A lean way to rekon's HTTP door: the story makes thousands of small calls, and time stands while they last."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -57,10 +58,10 @@ class HttpDoor:
             return None
         return None if answer.status >= _BROKEN or answer.status == _BUSY else answer
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up all idle connections."""
         while self._idle:
-            self._idle.pop().writer.close()
+            await _hang_up(self._idle.pop())
 
     async def _on_any_line(self, request: bytes) -> Answer:
         while self._idle:
@@ -80,12 +81,18 @@ class HttpDoor:
             headers = dict(_header(text) for text in head[1:] if text)
             body = await _body(line.reader, headers)
             kept = headers.get("connection", "").lower() != "close"
-            return Answer(status=int(head[0].split(" ", 2)[1]), body=body)
+            return Answer(status=_status(head[0]), body=body)
         finally:
             if kept:
                 self._idle.append(line)
             else:
-                line.writer.close()
+                await _hang_up(line)
+
+
+async def _hang_up(line: _Line) -> None:
+    line.writer.close()
+    with suppress(OSError):
+        await line.writer.wait_closed()
 
 
 def _worded(call: Call, host: str) -> bytes:
@@ -93,6 +100,14 @@ def _worded(call: Call, host: str) -> bytes:
     headers = {"Host": host, "Content-Length": str(len(call.content)), **call.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"{call.method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + call.content
+
+
+def _status(line: str) -> int:
+    version, _, rest = line.partition(" ")
+    if not version.startswith("HTTP/1."):
+        message = "the other side does not speak HTTP"
+        raise BadReplyError(message)
+    return int(rest.split(" ", 1)[0])
 
 
 def _header(text: str) -> tuple[str, str]:

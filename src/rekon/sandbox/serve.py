@@ -78,7 +78,7 @@ async def serve(settings: Settings, *, wall: Callable[[], float], host: str = "1
         await _serve(uvicorn.Server(config), clock if settings.by_itself else None)
     finally:
         if isinstance(door, HttpDoor):
-            door.close()
+            await door.close()
 
 
 async def _serve(server: uvicorn.Server, clock: DemoClock | None) -> None:

@@ -1,14 +1,11 @@
 """The stages of rekon's flow. They meet in stored rows, never in a call stack, and never import each other.
 
-May import domain, store and connectors. Each module has `work(context)`, one bounded batch, and `next_due(connection)`.
+May import domain, store and connectors. Each module has `work(context)`, one bounded batch,.
 Start reading at `check.py`; `context.py` is what every stage is given.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import NamedTuple
-
-from sqlalchemy import Connection
 
 from rekon.stages import act, check, decide, follow_up, tell
 from rekon.stages.context import Context
@@ -19,14 +16,13 @@ class Stage(NamedTuple):
 
     name: str
     work: Callable[[Context], Awaitable[int]]
-    next_due: Callable[[Connection], datetime | None]
 
 
 FLOW: tuple[Stage, ...] = (
-    Stage("check", check.work, check.next_due),
-    Stage("decide", decide.work, decide.next_due),
-    Stage("act", act.work, act.next_due),
-    Stage("tell", tell.work, tell.next_due),
-    Stage("follow_up", follow_up.work, follow_up.next_due),
+    Stage("check", check.work),
+    Stage("decide", decide.work),
+    Stage("act", act.work),
+    Stage("tell", tell.work),
+    Stage("follow_up", follow_up.work),
 )
 """The order in which the daemon walks. INTAKE stands before it: the API writes at once, files and sources on their beat."""

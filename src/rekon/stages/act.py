@@ -5,12 +5,9 @@ exactly it (I25); limits are counted there too (I18). Nothing is ever sent twice
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Connection
 
 from rekon.connectors.gateways.contract import (
     Gateway,
@@ -33,6 +30,7 @@ from rekon.domain.refund import RefundState, voucher_key
 from rekon.domain.sla import WIB
 from rekon.stages.context import Context, log
 from rekon.store import books, cases, dossier, evaluations, journal, limits, refunds, results, vouchers
+from rekon.store.engine import Connection
 
 BATCH = 50
 LEASE = timedelta(seconds=30)
@@ -55,7 +53,9 @@ async def work(context: Context) -> int:
     return len(jobs)
 
 
-def _claim_all(connection: Connection, *, lease: str, now: datetime) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
+def _claim_all(
+    connection: Connection, *, lease: str, now: datetime
+) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
     until = now + LEASE
     return (
         refunds.claim_due(connection, now=now, limit=BATCH, lease=lease, lease_until=until),
@@ -134,7 +134,9 @@ def submit(connection: Connection, *, context: Context, row: Row, lease: str, no
     )
     if not moved:
         return None
-    journal.post(connection, ledger.refund_submitted(row["key"], provider=provider, amount=row["amount"], at=now), now=now)
+    journal.post(
+        connection, ledger.refund_submitted(row["key"], provider=provider, amount=row["amount"], at=now), now=now
+    )
     _take_lease_again(connection, row, lease=lease)
     return refunds.get(connection, row["refund_id"])
 
@@ -152,9 +154,7 @@ def _decide_again(one: dossier.Dossier, row: Row, *, context: Context, now: date
     )
 
 
-def _not_wanted_now(
-    connection: Connection, row: Row, wanted: Sequence[Decision], *, lease: str, now: datetime
-) -> None:
+def _not_wanted_now(connection: Connection, row: Row, wanted: Sequence[Decision], *, lease: str, now: datetime) -> None:
     """The rules wait, or no longer ask: postpone, or withdraw the request. Nothing was sent."""
     waits = any(d.action in (Action.WAIT, Action.CHECK_AGAIN) for d in wanted)
     state = RefundState(row["state"])
@@ -239,7 +239,9 @@ async def _take_answer(context: Context, row: Row, gateway: Gateway, answer: Pay
     seen = False
     if answer.state is PayState.SUCCEEDED:
         seen = await _read_wallet(context, row, gateway)
-    await context.write(record, row=row, answer=answer, seen=seen, gateway_class=gateway.gateway_class, lease=lease, now=context.clock())
+    await context.write(
+        record, row=row, answer=answer, seen=seen, gateway_class=gateway.gateway_class, lease=lease, now=context.clock()
+    )
 
 
 def record(
@@ -255,7 +257,13 @@ def record(
     """Write a gateway's answer. SETTLED only once the wallet line with our key was read (design 5)."""
     if answer.state is PayState.SUCCEEDED and seen:
         moved = refunds.move(
-            connection, row, to=RefundState.SETTLED, lease=lease, settled_at=now, due_at=None, gateway_ref=answer.gateway_ref
+            connection,
+            row,
+            to=RefundState.SETTLED,
+            lease=lease,
+            settled_at=now,
+            due_at=None,
+            gateway_ref=answer.gateway_ref,
         )
         if moved:
             journal.post(connection, ledger.refund_settled(row["key"], amount=row["amount"], at=now), now=now)
@@ -267,7 +275,13 @@ def record(
     else:
         wait = timedelta(seconds=answer.retry_after_seconds or min(2 * 2 ** row["attempts"], 600))
         refunds.move(
-            connection, row, to=RefundState.SUBMITTED, lease=lease, due_at=now + wait, attempts=row["attempts"] + 1, note=answer.note
+            connection,
+            row,
+            to=RefundState.SUBMITTED,
+            lease=lease,
+            due_at=now + wait,
+            attempts=row["attempts"] + 1,
+            note=answer.note,
         )
     evaluations.touch(connection, [row["transaction_key"]], due_at=now)
 
@@ -279,7 +293,9 @@ def _failed(connection: Connection, row: Row, *, note: str, lease: str, now: dat
     account = journal.debit_account(connection, f"{row['key']}:submitted").removeprefix("recoverable:")
     provider = "" if account == "own_errors" else account
     journal.post(connection, ledger.refund_failed(row["key"], provider=provider, amount=row["amount"], at=now), now=now)
-    cases.ask_staff(connection, row["transaction_key"], BreakKind(row["break_kind"]), note=f"Gerbang menolak: {note}", now=now)
+    cases.ask_staff(
+        connection, row["transaction_key"], BreakKind(row["break_kind"]), note=f"Gerbang menolak: {note}", now=now
+    )
 
 
 def _unknown(connection: Connection, *, row: Row, lease: str, note: str) -> None:
@@ -336,7 +352,9 @@ async def _step_voucher(context: Context, row: Row, *, lease: str) -> None:
         answer = await gateway.find(order)
         if answer.state is PayState.NOT_FOUND and _may_tell_again(gateway, now - row["sent_at"]):
             answer = await gateway.pay(order)
-    await context.write(record_voucher, row=row, answer=answer, gateway_class=gateway.gateway_class, lease=lease, now=context.clock())
+    await context.write(
+        record_voucher, row=row, answer=answer, gateway_class=gateway.gateway_class, lease=lease, now=context.clock()
+    )
 
 
 def record_voucher(
@@ -344,7 +362,9 @@ def record_voucher(
 ) -> None:
     """Write what became of a voucher's payment."""
     if answer.state is PayState.SUCCEEDED:
-        if vouchers.record(connection, row, lease=lease, state="redeemed", redeemed_at=now, due_at=None, gateway_ref=answer.gateway_ref):
+        if vouchers.record(
+            connection, row, lease=lease, state="redeemed", redeemed_at=now, due_at=None, gateway_ref=answer.gateway_ref
+        ):
             for entry in ledger.voucher_redeemed(row["code"], amount=row["amount"], at=now):
                 journal.post(connection, entry, now=now)
     elif answer.state is PayState.FAILED:
@@ -354,16 +374,3 @@ def record_voucher(
     else:
         wait = timedelta(seconds=min(2 * 2 ** row["attempts"], 600))
         vouchers.record(connection, row, lease=lease, due_at=now + wait, attempts=row["attempts"] + 1)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when this stage has work next."""
-    times: list[datetime | None] = [
-        refunds.next_due(connection),
-        results.next_due(connection),
-        vouchers.next_due(connection),
-    ]
-    return min((t for t in times if t is not None), default=None)
-
-
-Step = Callable[..., Any]

@@ -6,10 +6,8 @@ Claim (one unit of work, the lease is the intent) -> ask (no unit of work open) 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-
-from sqlalchemy import Connection, select
 
 from rekon.connectors.providers.callbacks import read_callback
 from rekon.connectors.providers.client import InquiryResult
@@ -22,15 +20,17 @@ from rekon.domain.policy import CheckKind
 from rekon.domain.transaction import Leg, LegState
 from rekon.domain.verdict import LegVerdict, judge_leg
 from rekon.stages.context import Context, log
-from rekon.store import evaluations, health, inbox, reports, rows, schedule, schema
+from rekon.store import evaluations, health, inbox, legs, reports, schedule
+from rekon.store.engine import Connection
 
 BATCH = 256
 _INBOX_BATCH = 500
 LEASE = timedelta(seconds=60)
 _TOO_SOON = timedelta(seconds=5)
-_FOR_NOW = frozenset({Unsafe.TOO_SOON, Unsafe.IN_FLIGHT, Unsafe.CLOCK_UNKNOWN, Unsafe.CLOCK_SKEW, Unsafe.RESTORED_BOOKS})
+_FOR_NOW = frozenset(
+    {Unsafe.TOO_SOON, Unsafe.IN_FLIGHT, Unsafe.CLOCK_UNKNOWN, Unsafe.CLOCK_SKEW, Unsafe.RESTORED_BOOKS}
+)
 _RETRY_UNSAFE = timedelta(seconds=60)
-_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +71,12 @@ def read_inbox(connection: Connection, *, context: Context, now: datetime) -> in
     return len(waiting)
 
 
-def _read_callback(
-    connection: Connection, callback: inbox.StoredCallback, *, context: Context, now: datetime
-) -> None:
+def _read_callback(connection: Connection, callback: inbox.StoredCallback, *, context: Context, now: datetime) -> None:
     definition = context.connectors.definitions.get(callback.provider)
     if definition is None:
         return
     word = read_callback(definition, callback.body, content_type=callback.content_type)
-    legs = schema.legs.c
-    query = select(schema.legs).where(legs.provider == callback.provider, legs.ref_id == word.ref_id)
-    found = [rows.leg(row) for row in connection.execute(query).mappings()] if word.ref_id else []
+    found = legs.of_ref(connection, provider=callback.provider, ref_id=word.ref_id) if word.ref_id else []
     if not found:
         log.info("callback.unmatched", provider=callback.provider, inbox=callback.id)
     signed = callback.verdict is Verdict.SIGNED
@@ -132,7 +128,7 @@ def _first_reply(leg: Leg, context: Context) -> reports.NewReport | None:
 
 def _load(connection: Connection, due: Sequence[schedule.Due]) -> list[_Case]:
     said = reports.of_legs(connection, [one.leg.key for one in due])
-    credited = _credited(connection, [one.leg for one in due])
+    credited = legs.credited_back(connection, [one.leg for one in due])
     return [
         _Case(
             leg=one.leg,
@@ -142,15 +138,6 @@ def _load(connection: Connection, due: Sequence[schedule.Due]) -> list[_Case]:
         )
         for one in due
     ]
-
-
-def _credited(connection: Connection, legs: Sequence[Leg]) -> set[tuple[str, str]]:
-    """Find the legs whose deposit the provider credited back."""
-    if not legs:
-        return set()
-    s = schema.statement_lines.c
-    query = select(s.provider, s.ref_id).where(s.ref_id.in_({leg.ref_id for leg in legs}), s.amount > 0)
-    return {(provider, ref_id) for provider, ref_id in connection.execute(query)}
 
 
 def plan(case: _Case, *, context: Context, now: datetime) -> polling.NextCheck:
@@ -347,10 +334,3 @@ def _note_clocks(connection: Connection, answered: Sequence[_Answered], *, now: 
             newest[one.case.leg.provider, one.case.leg.provider_account] = one.result.server_date
     for (provider, account), date in newest.items():
         health.note(connection, provider=provider, account=account, skew_seconds=_skew(now, date), skew_read_at=now)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when this stage has work next."""
-    if inbox.has_unread(connection):
-        return _AT_ONCE
-    return schedule.next_due(connection)

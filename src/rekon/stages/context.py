@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection
 
 from rekon.connectors.channels.contract import Channel
 from rekon.connectors.gateways.contract import Gateway
@@ -17,7 +16,7 @@ from rekon.connectors.providers.definition import Definition
 from rekon.domain.message import Reasons, TemplateBook
 from rekon.domain.policy import CheckKind, Policy, ProviderRules
 from rekon.store.dossier import SourceRules
-from rekon.store.engine import Store
+from rekon.store.engine import Connection, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, update
-
-from rekon.domain import complaint_text, wording
+from rekon.domain import complaint_text, ledger, wording
 from rekon.domain.answer import sign_answer_token
 from rekon.domain.breaks import BreakKind, Mode
 from rekon.domain.decide import decide, gather
@@ -22,26 +20,27 @@ from rekon.domain.policy import ProviderRules
 from rekon.domain.transaction import Leg
 from rekon.stages.context import Context, log
 from rekon.store import (
+    agents,
     cases,
     complaints,
     decisions,
     dossier,
     evaluations,
     journal,
-    limits,
     messages,
     refunds,
     reports,
     results,
     schedule,
-    schema,
     vouchers,
 )
-from rekon.domain import ledger
+from rekon.store.engine import Connection
 
 BATCH = 200
 _BALANCE_FRESH = timedelta(seconds=120)
-_FOUND_ONLY = frozenset({Action.RECORD, Action.ASK_STAFF, Action.ASK_SERVER_TO_RESEND, Action.RESOLVE, Action.CHECK_AGAIN})
+_FOUND_ONLY = frozenset(
+    {Action.RECORD, Action.ASK_STAFF, Action.ASK_SERVER_TO_RESEND, Action.RESOLVE, Action.CHECK_AGAIN}
+)
 
 
 async def work(context: Context) -> int:
@@ -67,7 +66,9 @@ def _look_at(connection: Connection, one: dossier.Dossier, *, context: Context, 
     facts = gather(
         one.transaction, one.legs, one.wallet_lines, one.reports, context.policy, one.history, now, providers=providers
     )
-    fresh = [d for d in wanted if d.action is not Action.WAIT and _apply(connection, facts, d, context=context, now=now)]
+    fresh = [
+        d for d in wanted if d.action is not Action.WAIT and _apply(connection, facts, d, context=context, now=now)
+    ]
     if fresh:
         decisions.append(connection, one, fresh, config_hash=context.config_hash, now=now)
         log.info("transaction.decided", transaction=one.transaction.key, rules=[d.rule for d in fresh])
@@ -169,11 +170,22 @@ def _compensate(connection: Connection, facts: Facts, decision: Decision, *, con
     refused = vouchers.refusal(connection, agent_id=t.agent_id, amount=decision.amount, policy=context.policy, now=now)
     if refused:
         note = f"Voucher {decision.amount} menunggu petugas: {refused}"
-        told = _tell(connection, facts, _without_voucher(decision), context=context, now=now) if decision.rule == "comp.1" else False
+        told = (
+            _tell(connection, facts, _without_voucher(decision), context=context, now=now)
+            if decision.rule == "comp.1"
+            else False
+        )
         return _open(connection, facts, replace(decision, note=note), ask_staff=True, now=now) or told
     code = voucher_code(t.key, secret=context.secret)
     issued = vouchers.issue(
-        connection, t, code=code, kind=decision.break_kind, amount=decision.amount, rule=decision.rule, policy=context.policy, now=now
+        connection,
+        t,
+        code=code,
+        kind=decision.break_kind,
+        amount=decision.amount,
+        rule=decision.rule,
+        policy=context.policy,
+        now=now,
     )
     if issued:
         journal.post(connection, ledger.voucher_issued(code, amount=decision.amount, at=now), now=now)
@@ -191,7 +203,9 @@ def voucher_code(transaction_key: str, *, secret: bytes) -> str:
     return "-".join(text[i : i + 4] for i in range(0, 16, 4))
 
 
-def _open_complaint(connection: Connection, facts: Facts, decision: Decision, *, context: Context, now: datetime) -> bool:
+def _open_complaint(
+    connection: Connection, facts: Facts, decision: Decision, *, context: Context, now: datetime
+) -> bool:
     leg = _leg(facts, decision)
     text = complaint_text.compose(
         complaint_text.ComplaintKind.PENDING,
@@ -261,7 +275,7 @@ def _tell(connection: Connection, facts: Facts, decision: Decision, *, context: 
     if decision.break_kind:
         cases.open_case(connection, t, now=now)
         facts = _with_number(facts)
-    agent = connection.execute(schema.agents.select().where(schema.agents.c.agent_id == t.agent_id)).mappings().first()
+    agent = agents.find(connection, t.agent_id)
     operator = audience == "operator"
     reader = wording.Reader(
         name=words.operator_name if operator else (agent["name"] if agent else "Agen"),
@@ -270,7 +284,13 @@ def _tell(connection: Connection, facts: Facts, decision: Decision, *, context: 
     )
     case_id = stable_id("case", t.key)
     rendered = wording.write(
-        words.book, words.reasons, facts, decision, reader=reader, case_id=case_id, provider_titles=words.provider_titles
+        words.book,
+        words.reasons,
+        facts,
+        decision,
+        reader=reader,
+        case_id=case_id,
+        provider_titles=words.provider_titles,
     )
     if rendered is None:
         return False
@@ -284,7 +304,8 @@ def _tell(connection: Connection, facts: Facts, decision: Decision, *, context: 
         break_kind=kind,
         agent_id=t.agent_id,
         audience=audience,
-        channel=(to_agent["channel"] if to_agent else "") or (words.operator_channel if operator else words.default_channel),
+        channel=(to_agent["channel"] if to_agent else "")
+        or (words.operator_channel if operator else words.default_channel),
         address=to_agent["address"] if to_agent else words.operator_address,
         template=decision.template,
         variant=rendered.variant,
@@ -297,7 +318,9 @@ def _tell(connection: Connection, facts: Facts, decision: Decision, *, context: 
     new = messages.add(connection, message, now=now)
     if new:
         cases.mark_felt(connection, case_id)
-        cases.add_event(connection, case_id, kind="message.written", text=f"{decision.template} {rendered.variant}", now=now)
+        cases.add_event(
+            connection, case_id, kind="message.written", text=f"{decision.template} {rendered.variant}", now=now
+        )
     return new
 
 
@@ -316,9 +339,7 @@ def answer_url(base: str, message_id: str, *, secret: bytes) -> str:
 def _freeze(connection: Connection, facts: Facts, decision: Decision, *, context: Context, now: datetime) -> bool:
     del context, now
     reason = f"{decision.rule}: pengembalian melebihi potongan"
-    a = schema.agents.c
-    change = update(schema.agents).where(a.agent_id == facts.transaction.agent_id, a.frozen_because == "")
-    return connection.execute(change.values(frozen_because=reason).returning(a.agent_id)).first() is not None
+    return agents.freeze(connection, facts.transaction.agent_id, reason=reason)
 
 
 def _resolve(connection: Connection, facts: Facts, decision: Decision, *, context: Context, now: datetime) -> bool:
@@ -359,14 +380,4 @@ _APPLY: Mapping[Action, Apply] = {
 }
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """Say when this stage has work next."""
-    return evaluations.next_due(connection)
-
-
-def stop_automatic(connection: Connection, refusal: limits.Refusal, *, now: datetime) -> None:
-    """Open the global HALT a refused limit asks for."""
-    limits.halt(connection, scope=limits.GLOBAL, reason=refusal.reason, by="rule", now=now)
-
-
-__all__: Sequence[str] = ("BATCH", "answer_url", "decide_one", "look_at_due", "next_due", "voucher_code", "work")
+__all__: Sequence[str] = ("BATCH", "answer_url", "decide_one", "look_at_due", "voucher_code", "work")

@@ -1,26 +1,23 @@
 """FOLLOW UP: answers that came back, promises whose time is over, aftercare, complaints without an answer."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-from sqlalchemy import Connection, select
 
 from rekon.domain import sla
 from rekon.domain.answer import Answer, sign_answer_token
-from rekon.domain.breaks import BreakKind
 from rekon.domain.message import format_hour, format_instant, render
 from rekon.domain.money import format_rupiah
 from rekon.domain.msisdn import mask
 from rekon.domain.wording import plain_status
 from rekon.stages.context import Context, log
-from rekon.store import cases, complaints, messages, schema, vouchers
+from rekon.store import agents, cases, complaints, messages, vouchers
+from rekon.store.engine import Connection
 
 BATCH = 100
 _NEXT_NEWS = timedelta(hours=1)
 _CHASES = (timedelta(hours=2), timedelta(hours=6), timedelta(hours=24))
 _UNTOLD_CLOSE = "void"
-_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = Mapping[Any, Any]
 
@@ -57,7 +54,9 @@ def _agreed(connection: Connection, row: Row, *, now: datetime) -> None:
     """YA to a message that carries a voucher takes it; YA to anything else is noted."""
     if not row["case_id"]:
         return
-    cases.add_event(connection, row["case_id"], kind="answer.yes", text=f"Agen menjawab YA untuk {row['template']}", now=now)
+    cases.add_event(
+        connection, row["case_id"], kind="answer.yes", text=f"Agen menjawab YA untuk {row['template']}", now=now
+    )
     voucher = vouchers.find_of(connection, row["transaction_key"]) if row["template"] in ("M06", "M19") else None
     if voucher is not None and vouchers.redeem(connection, voucher["code"], agent_id=row["agent_id"], now=now):
         cases.add_event(connection, row["case_id"], kind="voucher.redeemed", text="Voucher dipakai", now=now)
@@ -72,7 +71,7 @@ def _denied(connection: Connection, row: Row, *, now: datetime) -> None:
 def _promises(connection: Connection, *, context: Context, now: datetime) -> int:
     due = messages.due_promises(connection, now=now, limit=BATCH)
     for promise in due:
-        case = connection.execute(select(schema.cases).where(schema.cases.c.case_id == promise["case_id"])).mappings().one()
+        case = cases.get(connection, promise["case_id"])
         if case["state"] != "open":
             messages.settle_promise(connection, promise["promise_id"], state=_UNTOLD_CLOSE, now=now)
             continue
@@ -84,12 +83,10 @@ def _promises(connection: Connection, *, context: Context, now: datetime) -> int
 
 def _apologise(connection: Connection, case: Row, promise: Row, *, context: Context, now: datetime) -> None:
     """M26, and the case goes to a person (R112)."""
-    agent, t = _reader(connection, case), _transaction(connection, case)
+    agent, t = agents.find(connection, case["agent_id"]), cases.purchase(connection, case["transaction_key"])
     if agent is None or t["charged_account"] != "agent_wallet":
         return
-    b = schema.breaks.c
-    open_kinds = connection.execute(select(b.kind).where(b.case_id == case["case_id"], b.resolved_at.is_(None)).order_by(b.kind)).scalars()
-    kinds = tuple(BreakKind(kind) for kind in open_kinds)
+    kinds = cases.open_kinds(connection, case["case_id"])
     for kind in kinds:
         cases.ask_staff(connection, case["transaction_key"], kind, note="Janji kabar terlewat", now=now)
     next_news = now + _NEXT_NEWS
@@ -101,7 +98,18 @@ def _apologise(connection: Connection, case: Row, promise: Row, *, context: Cont
         "jam_kabar": format_hour(next_news, agent["zone"], now=now),
     }
     event = f"{promise['promise_id']}:M26"
-    _write(connection, case, agent, template="M26", variant="standard", values=values, event=event, context=context, now=now, promise_at=next_news)
+    _write(
+        connection,
+        case,
+        agent,
+        template="M26",
+        variant="standard",
+        values=values,
+        event=event,
+        context=context,
+        now=now,
+        promise_at=next_news,
+    )
 
 
 def _plan_aftercare(connection: Connection) -> int:
@@ -117,7 +125,7 @@ def _aftercare(connection: Connection, *, context: Context, now: datetime) -> in
     due = cases.due_aftercare(connection, now=now, limit=BATCH)
     for case in due:
         since = now - cases.AFTERCARE_GAP
-        agent, t = _reader(connection, case), _transaction(connection, case)
+        agent, t = agents.find(connection, case["agent_id"]), cases.purchase(connection, case["transaction_key"])
         tells = agent is not None and t["charged_account"] == "agent_wallet"
         if tells and agent is not None and not cases.recent_aftercare(connection, case["agent_id"], since=since):
             _ask_after(connection, case, agent, t, context=context, now=now)
@@ -127,11 +135,7 @@ def _aftercare(connection: Connection, *, context: Context, now: datetime) -> in
 
 def _ask_after(connection: Connection, case: Row, agent: Row, t: Row, *, context: Context, now: datetime) -> None:
     """Ask the right question: did the money come, or did the top-up (rulebook M22)."""
-    r = schema.refunds.c
-    refunded = connection.execute(
-        select(r.amount).where(r.transaction_key == case["transaction_key"], r.state == "settled").order_by(r.settled_at.desc())
-    ).scalars().first()
-    returned = refunded or _given_back(connection, case["transaction_key"])
+    returned = cases.given_back(connection, case["transaction_key"])
     values = {
         "nama_agen": agent["name"],
         "nomor_kasus": case["number"],
@@ -145,13 +149,9 @@ def _ask_after(connection: Connection, case: Row, agent: Row, t: Row, *, context
         values["waktu_selesai"] = format_instant(case["resolved_at"], agent["zone"])
         variant = "delivered"
     event = f"{case['case_id']}:M22"
-    _write(connection, case, agent, template="M22", variant=variant, values=values, event=event, context=context, now=now)
-
-
-def _given_back(connection: Connection, transaction_key: str) -> int:
-    w = schema.wallet_lines.c
-    found = connection.execute(select(w.amount).where(w.transaction_key == transaction_key, w.amount > 0, w.kind == "refund"))
-    return sum(found.scalars())
+    _write(
+        connection, case, agent, template="M22", variant=variant, values=values, event=event, context=context, now=now
+    )
 
 
 def _write(
@@ -191,16 +191,6 @@ def _write(
         cases.add_event(connection, case["case_id"], kind="message.written", text=f"{template} {variant}", now=now)
 
 
-def _reader(connection: Connection, case: Row) -> Row | None:
-    a = schema.agents.c
-    return connection.execute(select(schema.agents).where(a.agent_id == case["agent_id"])).mappings().one_or_none()
-
-
-def _transaction(connection: Connection, case: Row) -> Row:
-    t = schema.transactions.c
-    return connection.execute(select(schema.transactions).where(t.key == case["transaction_key"])).mappings().one()
-
-
 def _chases(connection: Connection, *, now: datetime) -> int:
     """Remind staff of complaints without an answer after 2, 6 and 24 hours."""
     due = complaints.due_chases(connection, now=now, limit=BATCH)
@@ -212,11 +202,3 @@ def _chases(connection: Connection, *, now: datetime) -> int:
             text = f"Laporan ke {row['provider']} belum dijawab; ingatkan penyedia"
             cases.add_event(connection, case_id, kind="complaint.unanswered", text=text, now=now)
     return len(due)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when this stage has work next."""
-    if messages.has_new_answers(connection) or cases.felt_without_aftercare(connection, limit=1):
-        return _AT_ONCE
-    times = (cases.next_aftercare(connection), messages.next_promise(connection), complaints.next_chase(connection))
-    return min((t for t in times if t is not None), default=None)

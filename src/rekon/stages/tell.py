@@ -3,11 +3,10 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from rekon.connectors.channels.contract import Delivery, DeliveryState, OutgoingMessage
 from rekon.stages.context import Context, log
 from rekon.store import complaints, evaluations, messages
+from rekon.store.engine import Connection
 
 BATCH = 100
 LEASE = timedelta(seconds=60)
@@ -46,9 +45,7 @@ async def _send(context: Context, row: Row) -> Delivery:
     return await channel.send(message, now=context.clock())
 
 
-def record(
-    connection: Connection, *, rows: list[Row], deliveries: list[Delivery], lease: str, now: datetime
-) -> None:
+def record(connection: Connection, *, rows: list[Row], deliveries: list[Delivery], lease: str, now: datetime) -> None:
     """Write what became of each message."""
     for row, delivery in zip(rows, deliveries, strict=True):
         if delivery.state is DeliveryState.RETRY and row["attempts"] + 1 < _ATTEMPTS_MAX:
@@ -78,8 +75,3 @@ def _complaint_went_out(connection: Connection, row: Row, *, now: datetime) -> N
     complaint_id = row["event"].removeprefix(_COMPLAINT).partition(":")[0]
     if complaints.mark_sent(connection, complaint_id, by=f"saluran {row['channel']}", now=now) is not None:
         evaluations.touch(connection, [row["transaction_key"]], due_at=now)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when this stage has work next."""
-    return messages.next_due(connection)

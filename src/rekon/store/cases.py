@@ -235,3 +235,40 @@ def case_of(connection: Connection, transaction_key: str) -> str | None:
     """Find the case of a purchase."""
     c = schema.cases.c
     return connection.execute(select(c.case_id).where(c.transaction_key == transaction_key)).scalar_one_or_none()
+
+
+def get(connection: Connection, case_id: str) -> Mapping[Any, Any]:
+    """Read a case.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: if there is none.
+    """
+    return connection.execute(select(schema.cases).where(schema.cases.c.case_id == case_id)).mappings().one()
+
+
+def open_kinds(connection: Connection, case_id: str) -> tuple[BreakKind, ...]:
+    """List the kinds of a case's open breaks."""
+    b = schema.breaks.c
+    query = select(b.kind).where(b.case_id == case_id, b.resolved_at.is_(None)).order_by(b.kind)
+    return tuple(BreakKind(kind) for kind in connection.execute(query).scalars())
+
+
+def purchase(connection: Connection, transaction_key: str) -> Mapping[Any, Any]:
+    """Read the purchase a case is about.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: if there is none.
+    """
+    t = schema.transactions
+    return connection.execute(select(t).where(t.c.key == transaction_key)).mappings().one()
+
+
+def given_back(connection: Connection, transaction_key: str) -> int:
+    """Say how much came back for a purchase: our own settled refund, else the server's credits."""
+    r, w = schema.refunds.c, schema.wallet_lines.c
+    own = select(func.sum(r.amount)).where(r.transaction_key == transaction_key, r.state == "settled")
+    settled = connection.execute(own).scalar_one()
+    if settled:
+        return int(settled)
+    lines = select(func.sum(w.amount)).where(w.transaction_key == transaction_key, w.amount > 0, w.kind == "refund")
+    return int(connection.execute(lines).scalar_one() or 0)

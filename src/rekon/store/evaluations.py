@@ -1,45 +1,83 @@
 """Which transactions have to be looked at, and when. One narrow row each, found by its due time."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, delete, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, or_, select, type_coerce, update
 
+from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
+from rekon.store.inserts import insert_rows, upsert
+from rekon.store.types import micros, span
 
 _CHUNK = 400
 
 
 def touch(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> None:
-    """Have these transactions looked at no later than `due_at`."""
-    rows = [{"transaction_key": key, "due_at": due_at} for key in keys]
+    """Have these transactions looked at no later than `due_at`.
+
+    In one order everywhere, so that two units of work cannot wait for each other.
+    """
+    rows = [{"transaction_key": key, "due_at": due_at} for key in sorted(set(keys))]
     if not rows:
         return
-    e = schema.evaluations
-    statement = (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(e)
-    sooner = case((statement.excluded.due_at < e.c.due_at, statement.excluded.due_at), else_=e.c.due_at)
+    statement = upsert(connection, schema.evaluations)
+    sooner = statement.excluded.due_at < schema.evaluations.c.due_at
     connection.execute(
-        statement.on_conflict_do_update(index_elements=["transaction_key"], set_={"due_at": sooner}), rows
+        statement.on_conflict_do_update(
+            index_elements=["transaction_key"], set_={"due_at": statement.excluded.due_at}, where=sooner
+        ),
+        rows,
     )
 
 
-def touch_known(connection: Connection, keys: Sequence[str], *, due_at: datetime) -> None:
-    """Have those of these transactions looked at that are already stored: a wallet line may come before its order."""
+def add(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> None:
+    """Have transactions looked at that were stored in this very unit of work and so cannot be waiting yet."""
+    due = micros(due_at)
+    insert_rows(connection, schema.evaluations, ("transaction_key", "due_at"), [(key, due) for key in sorted(keys)])
+
+
+def touch_known(
+    connection: Connection, keys: Sequence[str], *, due_at: datetime, history_after: timedelta | None = None
+) -> None:
+    """Have those of these transactions looked at that are already stored: a wallet line may come before its order.
+
+    With `history_after`, orders that entered closed and older than that are left alone.
+    """
     t = schema.transactions.c
     for start in range(0, len(keys), _CHUNK):
-        part = keys[start : start + _CHUNK]
-        touch(connection, connection.execute(select(t.key).where(t.key.in_(part))).scalars().all(), due_at=due_at)
+        query = select(t.key).where(t.key.in_(keys[start : start + _CHUNK]))
+        if history_after is not None:
+            query = query.where(_is_worked_on(history_after))
+        touch(connection, connection.execute(query).scalars().all(), due_at=due_at)
 
 
-def touch_refs(connection: Connection, refs: Sequence[tuple[str, str]], *, due_at: datetime) -> None:
-    """Have the transactions looked at that these provider references belong to."""
+def _is_worked_on(history_after: timedelta) -> ColumnElement[bool]:
+    t = schema.transactions.c
+    age = type_coerce(t.recorded_at, BigInteger) - type_coerce(t.ordered_at, BigInteger)
+    return or_(t.order_status == OrderStatus.PENDING, age <= span(history_after))
+
+
+def touch_refs(
+    connection: Connection,
+    refs: Sequence[tuple[str, str]],
+    *,
+    due_at: datetime,
+    history_after: timedelta | None = None,
+) -> None:
+    """Have the transactions looked at that these (provider, reference) pairs belong to."""
+    by_provider: dict[str, list[str]] = defaultdict(list)
+    for provider, ref_id in refs:
+        by_provider[provider].append(ref_id)
     legs = schema.legs.c
-    for start in range(0, len(refs), _CHUNK):
-        part = refs[start : start + _CHUNK]
-        query = select(legs.transaction_key).where(tuple_(legs.provider, legs.ref_id).in_(part))
-        touch(connection, set(connection.execute(query).scalars()), due_at=due_at)
+    found: set[str] = set()
+    for provider, ids in by_provider.items():
+        for start in range(0, len(ids), _CHUNK):
+            part = ids[start : start + _CHUNK]
+            query = select(legs.transaction_key).where(legs.provider == provider, legs.ref_id.in_(part))
+            found.update(connection.execute(query).scalars())
+    touch_known(connection, sorted(found), due_at=due_at, history_after=history_after)
 
 
 def claim(connection: Connection, *, now: datetime, limit: int) -> list[str]:
@@ -51,16 +89,16 @@ def claim(connection: Connection, *, now: datetime, limit: int) -> list[str]:
 
 def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> None:
     """Write when each looked-at transaction is due again; None drops its row."""
+    e = schema.evaluations
     done = [key for key, due in next_due.items() if due is None]
     for start in range(0, len(done), _CHUNK):
-        part = done[start : start + _CHUNK]
-        connection.execute(delete(schema.evaluations).where(schema.evaluations.c.transaction_key.in_(part)))
-    e = schema.evaluations
-    for key, due in next_due.items():
-        if due is not None:
-            connection.execute(e.update().where(e.c.transaction_key == key).values(due_at=due))
+        connection.execute(delete(e).where(e.c.transaction_key.in_(done[start : start + _CHUNK])))
+    later = [{"looked_at": key, "due_at": due} for key, due in next_due.items() if due is not None]
+    if later:
+        connection.execute(update(e).where(e.c.transaction_key == bindparam("looked_at")), later)
 
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next transaction is due."""
-    return connection.execute(select(func.min(schema.evaluations.c.due_at))).scalar_one()
+    found: datetime | None = connection.execute(select(func.min(schema.evaluations.c.due_at))).scalar_one()
+    return found

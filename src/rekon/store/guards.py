@@ -1,17 +1,20 @@
 """Triggers that refuse to change the append-only tables.
 
-Alembic's batch mode drops triggers silently, so they are installed after every migration and checked at every start.
+Alembic's batch mode drops triggers silently, so they are made anew after every migration and checked at every start.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, inspect, text
 
 from rekon.store.schema import APPEND_ONLY
 
-_PG_FUNCTION = """
+REFUSAL = "append-only"
+"""The first word of what a guard says, so that its refusal is told from any other error."""
+
+_PG_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION rekon_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME; END $$
+BEGIN RAISE EXCEPTION '{REFUSAL}: % on % is refused', TG_OP, TG_TABLE_NAME; END $$
 """
 
 
@@ -20,41 +23,58 @@ class MissingGuardError(Exception):
 
 
 def install_guards(connection: Connection) -> None:
-    """Create every guard that is missing. Safe to call again."""
+    """Make every guard anew, on those of the append-only tables that exist."""
     is_sqlite = connection.dialect.name == "sqlite"
     if not is_sqlite:
         connection.execute(text(_PG_FUNCTION))
+    present = set(inspect(connection).get_table_names())
     for table in APPEND_ONLY:
-        for statement in _sqlite_guards(table) if is_sqlite else _postgresql_guards(table):
-            connection.execute(text(statement))
+        if table.name in present:
+            for statement in _sqlite_guards(table) if is_sqlite else _postgresql_guards(table):
+                connection.execute(text(statement))
 
 
 def _sqlite_guards(table: Table) -> Iterator[str]:
     for verb in ("UPDATE", "DELETE"):
         name = f"guard_{table.name}_{verb.lower()}"
+        yield f"DROP TRIGGER IF EXISTS {name}"
         yield (
-            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, 'append-only: {verb} on {table.name} is refused'); END"
+            f"CREATE TRIGGER {name} BEFORE {verb} ON {table.name} "
+            f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}: {verb} on {table.name} is refused'); END"
         )
 
 
 def _postgresql_guards(table: Table) -> Iterator[str]:
-    for verb, level in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
-        name = f"guard_{table.name}_{level.lower()}"
-        yield (
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {verb} ON {table.name} "
-            f"FOR EACH {level} EXECUTE FUNCTION rekon_refuse_change()"
-        )
+    """One guard a statement, so that it refuses even where no row would change."""
+    yield (
+        f"CREATE OR REPLACE TRIGGER guard_{table.name} BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION rekon_refuse_change()"
+    )
 
 
 def missing_guards(connection: Connection) -> list[str]:
-    """Name the guards that should be there and are not."""
+    """Name the guards that should be there, on their own table and switched on, and are not."""
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
-        suffixes = ("update", "delete")
+        query = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+        suffixes: Sequence[str] = ("_update", "_delete")
     else:
-        rows = connection.execute(text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"))
-        suffixes = ("row", "statement")
-    present = {row[0] for row in rows}
-    wanted = (f"guard_{table.name}_{suffix}" for table in APPEND_ONLY for suffix in suffixes)
-    return [name for name in wanted if name not in present]
+        query = (
+            "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+            "WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND pg_table_is_visible(tgrelid)"
+        )
+        suffixes = ("",)
+    present = {(name, table) for name, table in connection.execute(text(query))}
+    wanted = [(f"guard_{table.name}{suffix}", table.name) for table in APPEND_ONLY for suffix in suffixes]
+    return [name for name, table in wanted if (name, table) not in present]
+
+
+def check_guards(connection: Connection) -> None:
+    """Refuse a database whose append-only tables could be changed.
+
+    Raises:
+        MissingGuardError: naming the guards that are missing.
+    """
+    missing = missing_guards(connection)
+    if missing:
+        message = f"guards are missing: {', '.join(missing)}; run `rekon db upgrade`"
+        raise MissingGuardError(message)

@@ -1,16 +1,16 @@
 """Open legs and when each is asked about next. Exactly one narrow row an open leg (design 1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from rekon.domain.transaction import Leg, LegState
 from rekon.store import rows, schema
-from rekon.store.books import upsert
-
-LEASE_PREFIX = "lease"
+from rekon.store.inserts import insert_rows, upsert
+from rekon.store.types import micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,32 @@ class Due:
 
     leg: Leg
     asked_at: datetime | None
+
+
+def add(connection: Connection, legs: Iterable[Leg], *, due_at: datetime) -> None:
+    """Give legs that were stored in this very unit of work their one row."""
+    due = micros(due_at)
+    new = [(leg.key, leg.provider, due) for leg in legs]
+    insert_rows(connection, schema.schedule, ("leg_key", "provider", "due_at"), new)
+
+
+def put(connection: Connection, legs: Iterable[Leg], *, due_at: datetime) -> None:
+    """Give each of these legs its one row, due at `due_at` at the latest.
+
+    A leased row is left to the one who holds it: he sees that the leg changed and gives it back unwritten.
+    """
+    new = [{"leg_key": leg.key, "provider": leg.provider, "due_at": due_at} for leg in legs]
+    if not new:
+        return
+    statement = upsert(connection, schema.schedule)
+    s = schema.schedule.c
+    later = s.lease.is_(None) & (s.due_at > statement.excluded.due_at)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["leg_key"], set_={"due_at": statement.excluded.due_at}, where=later
+        ),
+        sorted(new, key=lambda row: str(row["leg_key"])),
+    )
 
 
 def claim(
@@ -50,30 +76,79 @@ class Plan:
 
 
 def record(connection: Connection, plans: Sequence[Plan], *, lease: str) -> list[str]:
-    """Write results of claimed legs, fenced by the lease: who lost it changes nothing (I16). Returns the legs written."""
-    written = []
-    for plan in plans:
-        mine = (schema.schedule.c.leg_key == plan.leg.key) & (schema.schedule.c.lease == lease)
-        if plan.due_at is None:
-            kept = connection.execute(delete(schema.schedule).where(mine).returning(schema.schedule.c.leg_key)).first()
-        else:
-            change = update(schema.schedule).where(mine).values(due_at=plan.due_at, lease=None, asked_at=plan.asked_at)
-            kept = connection.execute(change.returning(schema.schedule.c.leg_key)).first()
-        if kept is None:
-            continue
-        written.append(plan.leg.key)
-        move_leg(connection, plan.leg, state=plan.state, asked=plan.asked)
-    return written
+    """Write results of claimed legs. Returns the legs written.
+
+    Who lost the lease changes nothing (I16). A leg that somebody else changed meanwhile keeps its row as claimed, so it
+    is looked at again when the lease ends; only the instant of the question is kept, for the gap to the next one.
+    """
+    mine = _still_leased(connection, [plan.leg.key for plan in plans], lease=lease)
+    held = [plan for plan in plans if plan.leg.key in mine]
+    same = _unchanged(connection, [plan.leg for plan in held])
+    written = [plan for plan in held if plan.leg.key in same]
+    _write_legs(connection, written)
+    _write_rows(connection, written, lease=lease)
+    overtaken = [plan for plan in held if plan.leg.key not in same and plan.asked]
+    _note_questions(connection, overtaken, lease=lease)
+    return [plan.leg.key for plan in written]
 
 
-def move_leg(connection: Connection, leg: Leg, *, state: LegState, asked: bool) -> bool:
-    """Change a leg by compare-and-set on its version. Returns whether it was still the version that was read."""
-    if state is leg.state and not asked:
-        return True
+def _still_leased(connection: Connection, keys: Sequence[str], *, lease: str) -> set[str]:
+    s = schema.schedule.c
+    query = select(s.leg_key).where(s.leg_key.in_(keys), s.lease == lease).order_by(s.leg_key).with_for_update()
+    return set(connection.execute(query).scalars()) if keys else set()
+
+
+def _unchanged(connection: Connection, legs: Sequence[Leg]) -> set[str]:
+    """Lock these legs and name those that still have the version that was read."""
+    if not legs:
+        return set()
     c = schema.legs.c
-    values = {"state": state, "checks_done": leg.checks_done + asked, "version": leg.version + 1}
-    change = update(schema.legs).where(c.key == leg.key, c.version == leg.version).values(values)
-    return connection.execute(change.returning(c.key)).first() is not None
+    query = select(c.key, c.version).where(c.key.in_([leg.key for leg in legs])).order_by(c.key).with_for_update()
+    stored = dict(connection.execute(query).tuples().all())
+    return {leg.key for leg in legs if stored.get(leg.key) == leg.version}
+
+
+def _write_legs(connection: Connection, plans: Sequence[Plan]) -> None:
+    c = schema.legs.c
+    moved = [plan for plan in plans if plan.asked or plan.state is not plan.leg.state]
+    values = [
+        {
+            "leg": plan.leg.key,
+            "read": plan.leg.version,
+            "state": plan.state,
+            "checks_done": plan.leg.checks_done + plan.asked,
+            "version": plan.leg.version + 1,
+        }
+        for plan in moved
+    ]
+    if values:
+        change = update(schema.legs).where(c.key == bindparam("leg"), c.version == bindparam("read"))
+        connection.execute(change, values)
+
+
+def _write_rows(connection: Connection, plans: Sequence[Plan], *, lease: str) -> None:
+    s = schema.schedule.c
+    done = [plan.leg.key for plan in plans if plan.due_at is None]
+    if done:
+        connection.execute(delete(schema.schedule).where(s.leg_key.in_(done), s.lease == lease))
+    later = [
+        {"leg": plan.leg.key, "due_at": plan.due_at, "lease": None, "asked_at": plan.asked_at}
+        for plan in plans
+        if plan.due_at is not None
+    ]
+    _change_rows(connection, later, lease=lease)
+
+
+def _note_questions(connection: Connection, plans: Sequence[Plan], *, lease: str) -> None:
+    asked = [{"leg": plan.leg.key, "asked_at": plan.asked_at} for plan in plans]
+    _change_rows(connection, asked, lease=lease)
+
+
+def _change_rows(connection: Connection, values: Sequence[dict[str, Any]], *, lease: str) -> None:
+    s = schema.schedule.c
+    if values:
+        change = update(schema.schedule).where(s.leg_key == bindparam("leg"), s.lease == bindparam("held"))
+        connection.execute(change, [{**one, "held": lease} for one in values])
 
 
 def release(connection: Connection, keys: Sequence[str], *, lease: str, due_at: datetime) -> None:
@@ -85,16 +160,19 @@ def release(connection: Connection, keys: Sequence[str], *, lease: str, due_at: 
 def hasten(connection: Connection, leg_key: str, *, provider: str, now: datetime) -> None:
     """Make the next check of a leg due now: a hint arrived, or money needs a fresh word. A leased row stays leased."""
     statement = upsert(connection, schema.schedule).values(leg_key=leg_key, provider=provider, due_at=now)
-    s = schema.schedule
-    free = or_(s.c.lease.is_(None)) & (s.c.due_at > statement.excluded.due_at)
+    s = schema.schedule.c
+    free = s.lease.is_(None) & (s.due_at > statement.excluded.due_at)
     connection.execute(
-        statement.on_conflict_do_update(index_elements=["leg_key"], set_={"due_at": statement.excluded.due_at}, where=free)
+        statement.on_conflict_do_update(
+            index_elements=["leg_key"], set_={"due_at": statement.excluded.due_at}, where=free
+        )
     )
-    connection.execute(
-        update(schema.legs).where(schema.legs.c.key == leg_key, schema.legs.c.state != LegState.OPEN).values(state=LegState.OPEN)
-    )
+    c = schema.legs.c
+    change = update(schema.legs).where(c.key == leg_key, c.state != LegState.OPEN)
+    connection.execute(change.values(state=LegState.OPEN, version=c.version + 1))
 
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next leg is due."""
-    return connection.execute(select(func.min(schema.schedule.c.due_at))).scalar_one()
+    found: datetime | None = connection.execute(select(func.min(schema.schedule.c.due_at))).scalar_one()
+    return found

@@ -83,6 +83,10 @@ class Quoted(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Cut and clean the words."""
         del dialect
@@ -91,4 +95,4 @@ class Quoted(TypeDecorator[str]):
         if "\x00" in value or not value.isascii():
             low, high = _HALF_CHARACTERS
             value = "".join(c for c in value if c != "\x00" and not low <= c <= high)
-        return value[: self.impl_instance.length]
+        return value[: self.length]

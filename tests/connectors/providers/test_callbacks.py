@@ -121,6 +121,7 @@ def test_an_iak_callback_with_its_signature_is_a_hint():
         iak(sign=7),
         iak(ref_id="REF0002"),
         iak(ref_id=""),
+        iak(ref_id="", sign="8cd3300e403c01d0816978d7cf622784"),
         b"{}",
         b"<mp></mp>",
         b'{"data":[]}',

@@ -172,17 +172,18 @@ async def test_a_server_that_is_not_there_is_unknown():
 
 
 class FixedResolver:
-    """Answers every name with one address, like a name server that lies."""
+    """Answers every name with the same addresses, like a name server that lies."""
 
-    def __init__(self, address):
-        self.address = address
+    def __init__(self, *addresses):
+        self.addresses = addresses
         self.asked = []
         self.closed = False
 
     async def resolve(self, host, port=0, family=socket.AF_INET):
         self.asked.append(host)
         return [
-            {"hostname": host, "host": self.address, "port": port, "family": family, "proto": 0, "flags": 0},
+            {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": 0}
+            for address in self.addresses
         ]
 
     async def close(self):
@@ -192,6 +193,12 @@ class FixedResolver:
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.8", "::ffff:127.0.0.1"])
 async def test_a_public_name_that_leads_inside_is_not_connected_to(address):
     resolver = GuardedResolver([Host(name="api.digiflazz.com")], FixedResolver(address))
+    with pytest.raises(HostRefusedError):
+        await resolver.resolve("api.digiflazz.com", 443)
+
+
+async def test_one_inside_address_among_public_ones_is_enough_to_refuse():
+    resolver = GuardedResolver([Host(name="api.digiflazz.com")], FixedResolver("52.74.250.133", "169.254.169.254"))
     with pytest.raises(HostRefusedError):
         await resolver.resolve("api.digiflazz.com", 443)
 

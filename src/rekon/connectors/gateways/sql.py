@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -26,11 +27,12 @@ from rekon.connectors.gateways.contract import (
     WalletRead,
     WalletUnreadableError,
 )
-from rekon.connectors.gateways.sql_plan import ORDER_BINDS, SqlPlan, Step
+from rekon.connectors.gateways.sql_plan import ORDER_BINDS, SqlPlan, Step, parse_plan
 from rekon.connectors.sources.convert import exact
-from rekon.connectors.sources.mapping import SqlMapping
+from rekon.connectors.sources.mapping import SqlMapping, parse_mapping
 from rekon.connectors.sources.select_only import check_select
 from rekon.connectors.sources.sql import rows_where
+from rekon.connectors.sources.tables import as_table, refuse
 from rekon.domain.intake import Book
 
 T = TypeVar("T")
@@ -49,6 +51,31 @@ _LIMITS: Mapping[str, tuple[str, ...]] = {
     "mariadb": ("SET SESSION innodb_lock_wait_timeout = 5",),
     "mssql": ("SET LOCK_TIMEOUT 5000",),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlPreset:
+    """A server's database as a gateway needs it: how to pay, and how its wallet reads."""
+
+    plan: SqlPlan
+    mapping: SqlMapping
+
+
+def parse_preset(
+    document: Mapping[str, object],
+    *,
+    zone: str | None = None,
+    words: Mapping[str, Mapping[str, str]] | None = None,
+) -> SqlPreset:
+    """Read a file of `config/sources` that has a `gateway` table; `zone` and `words` as in `mapping.parse_mapping`.
+
+    Raises:
+        MappingError: there is no such table, or something in the file is not allowed.
+    """
+    if "gateway" not in document:
+        refuse("gateway", "this preset has no way to pay")
+    plan = parse_plan(as_table(document["gateway"], where="gateway"))
+    return SqlPreset(plan=plan, mapping=parse_mapping(document, zone=zone, words=words))
 
 
 class Runner(Protocol):
@@ -77,21 +104,20 @@ class SqlGateway:
     def __init__(
         self,
         engine: Engine,
-        plan: SqlPlan,
-        mapping: SqlMapping,
+        preset: SqlPreset,
         *,
         clock: Callable[[], datetime],
         name: str = "",
         run: Runner = asyncio.to_thread,
     ) -> None:
         self._engine = engine
-        self._plan = plan
-        self._mapping = mapping
+        self._plan = preset.plan
+        self._mapping = preset.mapping
         self._clock = clock
-        self._name = name or mapping.name
+        self._name = name or preset.mapping.name
         self._run = run
         if self._reads_wallet():
-            statement = mapping.books[Book.WALLET].selecting(plan.wallet_where)
+            statement = self._mapping.books[Book.WALLET].selecting(self._plan.wallet_where)
             check_select(statement, binds=ORDER_BINDS)
 
     @property

@@ -102,7 +102,7 @@ def _judge(
             return Verdict.REFUSED
         return Verdict.PING if _is_ping(definition, raw) else Verdict.SIGNED
     if rules.verification == "body_sign":
-        return Verdict.HINT if _holds_signature(definition, accounts, raw) else Verdict.REFUSED
+        return Verdict.HINT if _holds_signature(definition, accounts=accounts, raw=raw) else Verdict.REFUSED
     return Verdict.HINT if any(_names(definition, raw)) else Verdict.REFUSED
 
 
@@ -115,7 +115,7 @@ def _is_ping(definition: Definition, raw: bytes) -> bool:
     return bool(definition.callback.ping) and keys >= set(definition.callback.ping)
 
 
-def _holds_signature(definition: Definition, accounts: Sequence[ProviderAccount], raw: bytes) -> bool:
+def _holds_signature(definition: Definition, *, accounts: Sequence[ProviderAccount], raw: bytes) -> bool:
     """Compare the signature in the body with that of every account; it covers the reference alone."""
     rules = definition.callback
     body = json.open_body(definition, raw, texts=True)

@@ -126,7 +126,7 @@ async def _body(response: httpx.Response) -> tuple[bytes, str]:
     raw = bytearray()
     async for chunk in _chunks(response):
         raw += chunk
-        if False and len(raw) > BYTES_MAX:
+        if len(raw) > BYTES_MAX:
             return bytes(raw[:BYTES_MAX]), TOO_LARGE
     return bytes(raw), ""
 

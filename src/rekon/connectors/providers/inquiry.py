@@ -227,11 +227,12 @@ def _request(
         return InquiryRequest(method=method, path=path, query=urlencode([(item.name, value) for item, value in kept]))
     if definition.dialect == "json":
         text = json.dumps({item.name: _typed(item, value) for item, value in kept}, separators=(",", ":"))
-        return _post(path, text, "application/json")
-    return _post(path, urlencode([(item.name, value) for item, value in kept]), "application/x-www-form-urlencoded")
+        return _post(path, text, content_type="application/json")
+    form = urlencode([(item.name, value) for item, value in kept])
+    return _post(path, form, content_type="application/x-www-form-urlencoded")
 
 
-def _post(path: str, text: str, content_type: str) -> InquiryRequest:
+def _post(path: str, text: str, *, content_type: str) -> InquiryRequest:
     return InquiryRequest(method="POST", path=path, headers={"content-type": content_type}, body=text.encode())
 
 

@@ -24,36 +24,39 @@ def shape(kind: type[T], value: object, *, where: str) -> T:
     Raises:
         DefinitionError: for a missing or unknown key, a wrong type, a word that is not allowed.
     """
-    result: T = _shape(kind, value, where)
+    result: T = _shape(kind, value, where=where)
     return result
 
 
-def _shape(kind: Any, value: object, where: str) -> Any:  # noqa: ANN401 - the answer's type is the argument `kind`
+def _shape(kind: Any, value: object, *, where: str) -> Any:  # noqa: ANN401 - the answer's type is the argument `kind`
     origin = get_origin(kind)
     if origin in {Union, types.UnionType}:
-        return _shape(next(arm for arm in get_args(kind) if arm is not type(None)), value, where)
+        return _shape(next(arm for arm in get_args(kind) if arm is not type(None)), value, where=where)
     if origin is Literal:
-        return _one_of(get_args(kind), value, where)
+        return _one_of(get_args(kind), value, where=where)
     if origin is re.Pattern:
         return _pattern(value, where)
     if origin is tuple:
-        return _row(get_args(kind)[0], value, where)
+        return _row(get_args(kind)[0], value, where=where)
     if origin is not None and issubclass(origin, Mapping):
-        return {name: _shape(get_args(kind)[1], item, f"{where}.{name}") for name, item in _table(value, where).items()}
+        return {
+            name: _shape(get_args(kind)[1], item, where=f"{where}.{name}")
+            for name, item in _table(value, where).items()
+        }
     if dataclasses.is_dataclass(kind):
-        return _record(kind, _table(value, where), where)
+        return _record(kind, _table(value, where), where=where)
     if issubclass(kind, StrEnum):
-        return kind(_one_of([str(member) for member in kind], value, where))
-    return _plain(kind, value, where)
+        return kind(_one_of([str(member) for member in kind], value, where=where))
+    return _plain(kind, value, where=where)
 
 
-def _plain(kind: type, value: object, where: str) -> object:
+def _plain(kind: type, value: object, *, where: str) -> object:
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, _PLAIN[kind]):
         raise DefinitionError(_text(where, f"{value!r} is not {_WORDS[kind]}"))
     return value
 
 
-def _one_of(allowed: Any, value: object, where: str) -> object:  # noqa: ANN401 - any sequence of words or numbers
+def _one_of(allowed: Any, value: object, *, where: str) -> object:  # noqa: ANN401 - any sequence of words or numbers
     if value not in allowed or isinstance(value, bool):
         raise DefinitionError(_text(where, f"{value!r} is not allowed; allowed: {', '.join(map(str, allowed))}"))
     return value
@@ -61,15 +64,15 @@ def _one_of(allowed: Any, value: object, where: str) -> object:  # noqa: ANN401 
 
 def _pattern(value: object, where: str) -> re.Pattern[str]:
     try:
-        return re.compile(str(_plain(str, value, where)), re.IGNORECASE)
+        return re.compile(str(_plain(str, value, where=where)), re.IGNORECASE)
     except re.error as error:
         raise DefinitionError(_text(where, f"not a pattern: {error}")) from error
 
 
-def _row(kind: Any, value: object, where: str) -> tuple[Any, ...]:  # noqa: ANN401 - see `_shape`
+def _row(kind: Any, value: object, *, where: str) -> tuple[Any, ...]:  # noqa: ANN401 - see `_shape`
     if not isinstance(value, list):
         raise DefinitionError(_text(where, f"{value!r} is not a list"))
-    return tuple(_shape(kind, item, f"{where}[{number}]") for number, item in enumerate(value))
+    return tuple(_shape(kind, item, where=f"{where}[{number}]") for number, item in enumerate(value))
 
 
 def _table(value: object, where: str) -> dict[str, object]:
@@ -78,7 +81,7 @@ def _table(value: object, where: str) -> dict[str, object]:
     return value
 
 
-def _record(kind: Any, table: Mapping[str, object], where: str) -> Any:  # noqa: ANN401 - see `_shape`
+def _record(kind: Any, table: Mapping[str, object], *, where: str) -> Any:  # noqa: ANN401 - see `_shape`
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = sorted(set(table) - set(fields))
     if unknown:
@@ -87,7 +90,7 @@ def _record(kind: Any, table: Mapping[str, object], where: str) -> Any:  # noqa:
     if missing:
         raise DefinitionError(_text(where, f"key {missing[0]!r} is missing"))
     hints = get_type_hints(kind)
-    values = {name: _shape(hints[name], item, f"{where}.{name}") for name, item in table.items()}
+    values = {name: _shape(hints[name], item, where=f"{where}.{name}") for name, item in table.items()}
     try:
         return kind(**values)
     except DefinitionError:

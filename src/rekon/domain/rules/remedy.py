@@ -7,11 +7,26 @@ from rekon.domain.breaks import BreakKind, Mode
 from rekon.domain.decision import Action, Decision
 from rekon.domain.facts import Facts
 from rekon.domain.money import Money
+from rekon.domain.refund import COUNTS_AS_CREDIT
 from rekon.domain.transaction import ChargedAccount, OrderStatus, RefundOwner
 
-_MARK_WAIT = timedelta(seconds=2)
-_SLOW_LOOK = timedelta(seconds=30)
-_RESULT_ANSWER_LIMIT = timedelta(minutes=10)
+_LOOKS = (
+    (timedelta(minutes=10), timedelta(seconds=2)),
+    (timedelta(hours=24), timedelta(seconds=30)),
+)
+"""How often books that are not fresh yet are looked at, by how long they have been awaited."""
+_RARE_LOOK = timedelta(minutes=30)
+_DISAGREES = {
+    OrderStatus.REFUNDED: (
+        "remedy.refund_not_seen",
+        "Server mencatat order sudah dikembalikan, tetapi kreditnya tidak ada di mutasi saldo.",
+    ),
+    OrderStatus.SUCCESS: (
+        "remedy.server_says_success",
+        "Server mencatat sukses, penyedia menyatakan gagal. Putuskan setelah memeriksa keduanya.",
+    ),
+}
+"""Server's words under which no rule moves money for a failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +49,27 @@ def give_back(facts: Facts, proof: Proof) -> list[Decision]:
         return _claim_deposit(facts, proof)
     if account is ChargedAccount.CASH:
         return _cash_card(facts, proof)
-    if facts.net <= 0 or facts.refunds_of(proof.kind):
+    if facts.net <= 0:
         return []
+    if facts.refunds_of(proof.kind):
+        return _after_own_refund(facts, proof)
     if facts.history.refund_owner is RefundOwner.SERVER:
         return _server_pays(facts, proof)
+    if not facts.fresh_since(proof.final_word):
+        return stale_books(facts, proof, since=proof.final_word)
     if facts.history.refund_owner is RefundOwner.REKON:
         return _rekon_pays(facts, proof)
     note = "Pengembalian pada sumber ini dikerjakan petugas. Kembalikan saldo, lalu catat buktinya."
     return to_staff(facts, proof.kind, rule="remedy.manual", evidence=proof.evidence, note=note, amount=facts.net)
+
+
+def _after_own_refund(facts: Facts, proof: Proof) -> list[Decision]:
+    """Never ask for the same refund twice; one that was refused while the money is still gone needs a person."""
+    unpaid = all(r.state not in COUNTS_AS_CREDIT for r in facts.refunds_of(proof.kind))
+    if not unpaid or not facts.is_open(proof.kind):
+        return []
+    note = "Pengembalian yang diajukan tidak jadi dibayar dan saldo belum kembali. Putuskan langkah berikutnya."
+    return to_staff(facts, proof.kind, rule="remedy.refund_refused", evidence=proof.evidence, note=note, amount=facts.net)
 
 
 def _server_pays(facts: Facts, proof: Proof) -> list[Decision]:
@@ -49,43 +77,55 @@ def _server_pays(facts: Facts, proof: Proof) -> list[Decision]:
     allowed_at = proof.final_word + facts.policy.server_refund_wait
     if facts.now < allowed_at:
         return [wait(allowed_at, "remedy.server_wait")]
-    if not facts.fresh_since(proof.final_word):
-        return [look_again(facts, "remedy.stale_books")]
-    result, due = facts.history.order_result, facts.history.order_result_at
-    if not result:
+    if not facts.fresh_since(allowed_at):
+        return stale_books(facts, proof, since=allowed_at)
+    if facts.transaction.order_status in _DISAGREES:
+        return _server_disagrees(facts, proof)
+    if not facts.history.order_result:
         return [mark_failed(facts, proof)]
-    if due is not None and facts.now < due + facts.policy.server_refund_limit:
-        return [wait(due + facts.policy.server_refund_limit, "remedy.server_told")]
     note = "Server sudah diberi tahu bahwa order ini gagal, tetapi saldo belum kembali. Periksa di server."
-    return to_staff(facts, proof.kind, rule="remedy.server_silent", evidence=proof.evidence, note=note, amount=facts.net)
+    return _after_telling(facts, proof, rule="remedy.server_silent", note=note)
 
 
 def _rekon_pays(facts: Facts, proof: Proof) -> list[Decision]:
-    """Pay once the order is final at the server and both books are fresh (I25)."""
-    status = facts.transaction.order_status
-    if status is OrderStatus.REFUNDED:
-        note = "Server mencatat order sudah dikembalikan, tetapi kreditnya tidak ada di mutasi saldo."
-        return to_staff(facts, proof.kind, rule="remedy.refund_not_seen", evidence=proof.evidence, note=note, amount=facts.net)
-    if status is OrderStatus.SUCCESS:
-        note = "Server mencatat sukses, penyedia menyatakan gagal. Putuskan setelah memeriksa keduanya."
-        return to_staff(facts, proof.kind, rule="remedy.server_says_success", evidence=proof.evidence, note=note, amount=facts.net)
-    if not facts.fresh_since(proof.final_word):
-        return [look_again(facts, "remedy.stale_books")]
-    if status is OrderStatus.PENDING and facts.history.order_result != "failed:accepted":
-        return _close_order(facts, proof)
-    return [refund(facts, proof.kind, amount=facts.net, proof=proof)]
-
-
-def _close_order(facts: Facts, proof: Proof) -> list[Decision]:
-    """A server may still re-route an open order, so it has to close it before money moves."""
-    result = facts.history.order_result
-    if not result:
+    """Pay once the order is final at the server (I25): a server may still re-route an open one."""
+    if facts.transaction.order_status in _DISAGREES:
+        return _server_disagrees(facts, proof)
+    if is_closed(facts):
+        return [refund(facts, proof.kind, amount=facts.net, proof=proof)]
+    if not facts.history.order_result:
         return [mark_failed(facts, proof)]
-    told_at = facts.history.order_result_at
-    if result == "failed:pending" and told_at is not None and facts.now < told_at + _RESULT_ANSWER_LIMIT:
-        return [wait(told_at + _RESULT_ANSWER_LIMIT, "remedy.order_closing")]
     note = "Server belum menutup order yang gagal ini. Tutup order di server, lalu pengembalian berjalan sendiri."
-    return to_staff(facts, proof.kind, rule="remedy.order_not_closed", evidence=proof.evidence, note=note, amount=facts.net)
+    return _after_telling(facts, proof, rule="remedy.order_not_closed", note=note)
+
+
+def is_closed(facts: Facts) -> bool:
+    """Say whether the server closed the order, or accepted our word that it failed."""
+    return facts.transaction.order_status.is_final or facts.history.order_result == "failed:accepted"
+
+
+def _server_disagrees(facts: Facts, proof: Proof) -> list[Decision]:
+    """Books that contradict the provider are judged only once they were read past the server's own last change."""
+    since = max(proof.final_word, facts.transaction.status_at)
+    if not facts.fresh_since(since):
+        return stale_books(facts, proof, since=since)
+    rule, note = _DISAGREES[facts.transaction.order_status]
+    return to_staff(facts, proof.kind, rule=rule, evidence=proof.evidence, note=note, amount=facts.net)
+
+
+def _after_telling(facts: Facts, proof: Proof, *, rule: str, note: str) -> list[Decision]:
+    """Give the server time to act on our word; a refusal (409) or no such call goes to a person after one more reading."""
+    result, told_at = facts.history.order_result, facts.history.order_result_at or facts.now
+    acts = result in ("failed:pending", "failed:accepted")
+    ends_at = told_at + facts.policy.server_refund_limit if acts else told_at
+    if facts.now < ends_at:
+        return [wait(ends_at, "remedy.server_told")]
+    if not facts.fresh_since(ends_at):
+        return stale_books(facts, proof, since=ends_at)
+    if not acts:
+        rule = "remedy.order_not_closed"
+        note = "Server tidak menutup order ini sebagai gagal. Periksa hasilnya di server sebelum mengembalikan saldo."
+    return to_staff(facts, proof.kind, rule=rule, evidence=proof.evidence, note=note, amount=facts.net)
 
 
 def refund(facts: Facts, kind: BreakKind, *, amount: Money, proof: Proof) -> Decision:
@@ -134,18 +174,16 @@ def to_staff(
 
 def _claim_deposit(facts: Facts, proof: Proof) -> list[Decision]:
     """The operator bought directly: claim the deposit that the provider kept, and watch until it is credited."""
-    lines = [s for s in facts.history.statement_lines if s.ref_id in {leg.ref_id for leg in facts.legs}]
-    owed = -sum(s.amount for s in lines)
-    if not lines or owed <= 0 or facts.is_open(proof.kind):
+    lines = [s for leg in facts.legs for s in facts.deposit_lines(leg)]
+    if facts.deposit_owed <= 0 or facts.is_open(proof.kind):
         return []
-    evidence = proof.evidence + tuple(f"stl:{s.line_id}" for s in lines)
     return [
         Decision(
             action=Action.CLAIM_ON_PROVIDER,
             rule="remedy.claim_deposit",
             break_kind=proof.kind,
-            amount=Money(owed),
-            evidence=evidence,
+            amount=facts.deposit_owed,
+            evidence=proof.evidence + tuple(f"stl:{s.line_id}" for s in lines),
             reason=proof.reason,
             leg_key=facts.legs[-1].key,
         )
@@ -154,7 +192,11 @@ def _claim_deposit(facts: Facts, proof: Proof) -> list[Decision]:
 
 def _cash_card(facts: Facts, proof: Proof) -> list[Decision]:
     """A customer paid in cash: a person gives it back and ticks it with proof."""
+    if facts.at_stake <= 0:
+        return []
     note = "Pelanggan membayar tunai dan pengisian gagal. Kembalikan uangnya, lalu catat buktinya."
+    if not facts.transaction.order_status.is_final:
+        note = f"{note} Order masih terbuka: tutup dahulu agar tidak dikirim ulang."
     amount = facts.transaction.price
     return to_staff(facts, proof.kind, rule="remedy.cash", evidence=proof.evidence, note=note, amount=amount)
 
@@ -164,7 +206,19 @@ def wait(due_at: datetime, rule: str) -> Decision:
     return Decision(action=Action.WAIT, rule=rule, due_at=due_at)
 
 
-def look_again(facts: Facts, rule: str) -> Decision:
-    """Look again shortly: the books will have been read further by then. Old orders are looked at slowly."""
-    step = _MARK_WAIT if facts.is_recent else _SLOW_LOOK
+def stale_books(facts: Facts, proof: Proof, *, since: datetime) -> list[Decision]:
+    """Wait until both books were read past `since` (I25). Books that stay silent are a person's business."""
+    again = look_again(facts, f"{proof.kind.value.lower()}.stale_books", since=since)
+    if facts.now < since + facts.policy.staff_after(facts.transaction.family):
+        return [again]
+    note = "Daftar order atau mutasi saldo belum terbaca sampai sesudah kejadian ini. Periksa sumber datanya."
+    card = to_staff(
+        facts, proof.kind, rule="remedy.stale_books", evidence=proof.evidence, note=note, amount=facts.at_stake
+    )
+    return [*card, again]
+
+
+def look_again(facts: Facts, rule: str, *, since: datetime) -> Decision:
+    """Look again shortly: books awaited since `since` will have been read further. The longer, the more slowly."""
+    step = next((step for limit, step in _LOOKS if facts.now - since < limit), _RARE_LOOK)
     return wait(facts.now + step, rule)

@@ -87,14 +87,14 @@ def judge(said: Said, *, definition: Definition, leg: Leg) -> Reading:
     missing = _missing_name(said, definition)
     if missing:
         return unknown(NAMELESS.format(what=missing), raw_code=said.raw_code)
-    if disagrees(said.message, said.meaning.outcome, definition.reply.words):
+    if disagrees(said.message, outcome=said.meaning.outcome, words=definition.reply.words):
         return unknown(WORDS_DISAGREE, raw_code=said.raw_code, contradiction=True)
     if _is_too_dear(said, leg):
         return unknown(PRICE_ABOVE_LIMIT, raw_code=said.raw_code, contradiction=True)
     return _reading(said, definition)
 
 
-def disagrees(message: str, outcome: Outcome, words: Words) -> bool:
+def disagrees(message: str, *, outcome: Outcome, words: Words) -> bool:
     """Tell whether free text speaks for another outcome. Names after the serial number's mark are not looked at."""
     if outcome in {Outcome.UNKNOWN, Outcome.NOT_FOUND, Outcome.PARTIAL}:
         return False
@@ -124,7 +124,7 @@ def _other_purchase(said: Said, *, definition: Definition, leg: Leg) -> str:
         return _FIELD_NAMES["reference"]
     if any(not _is_number(given, leg) for given in said.numbers):
         return _FIELD_NAMES["number"]
-    if any(not _is_product(given, leg, definition) for given in said.products):
+    if any(not _is_product(given, leg=leg, definition=definition) for given in said.products):
         return _FIELD_NAMES["product"]
     return ""
 
@@ -133,7 +133,7 @@ def _is_number(given: str, leg: Leg) -> bool:
     return bool(given.strip()) and (given == leg.destination_sent or same_number(given, leg.destination_sent))
 
 
-def _is_product(given: str, leg: Leg, definition: Definition) -> bool:
+def _is_product(given: str, *, leg: Leg, definition: Definition) -> bool:
     if definition.dialect == "text":
         return given.casefold() == leg.provider_product.casefold()
     return given == leg.provider_product

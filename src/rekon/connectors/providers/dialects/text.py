@@ -98,7 +98,7 @@ def listen(definition: Definition, *, source: ReportSource, raw: bytes, leg: Leg
         raw_code=code,
         meaning=meaning,
         reason=_reason(text, head=head, row=row, meaning=meaning),
-        references=(*_groups(text.reference, head, "reference"), *((line.reference,) if line.reference else ())),
+        references=(*_groups(text.reference, head, group="reference"), *((line.reference,) if line.reference else ())),
         numbers=numbers,
         products=products,
         serial=_serial(text, line.message),
@@ -207,7 +207,7 @@ def _serial(text: Text, message: str) -> str | None:
 
 
 def _first_amount(patterns: Sequence[re.Pattern[str]], rest: str) -> Decimal | None:
-    return next((read_amount(found) for found in _groups(patterns, rest, "amount")), None)
+    return next((read_amount(found) for found in _groups(patterns, rest, group="amount")), None)
 
 
 def _state_price(line: Line) -> Decimal | None:
@@ -216,7 +216,7 @@ def _state_price(line: Line) -> Decimal | None:
     return price or None
 
 
-def _groups(patterns: Sequence[re.Pattern[str]], head: str, group: str) -> tuple[str, ...]:
+def _groups(patterns: Sequence[re.Pattern[str]], head: str, *, group: str) -> tuple[str, ...]:
     return tuple(found[group] for pattern in patterns for found in pattern.finditer(head) if found[group])
 
 

@@ -1,0 +1,183 @@
+"""Tables of what rekon does: refunds, order results, vouchers, complaints and messages, each an intent before its act."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from rekon.store.tables_base import IS_DUE, index_where, metadata
+from rekon.store.types import Instant, Quoted
+
+NEEDS_A_PERSON = "state IN ('awaiting_approval', 'unknown')"
+IS_CHASED = "chase_due_at IS NOT NULL"
+IS_OPEN = "state = 'open'"
+IS_NEW = "state = 'new'"
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("refund_id", String(40), primary_key=True),
+    Column("key", String(300), nullable=False, unique=True),
+    Column("transaction_key", String(200), ForeignKey("transactions.key"), nullable=False),
+    Column("break_kind", String(4), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("agent_id", String(128), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("never_formed", Boolean, nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("rule_version", String(16), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("reason", Quoted(64), nullable=False),
+    Column("hold_reason", Quoted(200), nullable=False),
+    Column("note", Quoted(400), nullable=False),
+    Column("gateway_ref", Quoted(128), nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("submitted_at", Instant),
+    Column("settled_at", Instant),
+    Column("sent_at", Instant),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", String(40)),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("transaction_key", "break_kind", "sequence"),
+    CheckConstraint("amount > 0", name="amount_positive"),
+    index_where(IS_DUE, "ix_refunds_due", "due_at", "refund_id"),
+    index_where(NEEDS_A_PERSON, "ix_refunds_waiting", "requested_at"),
+    Index("ix_refunds_requested_at", "requested_at"),
+    Index("ix_refunds_submitted_at", "submitted_at"),
+    Index("ix_refunds_agent", "agent_id", "submitted_at"),
+)
+
+order_results = Table(
+    "order_results",
+    metadata,
+    Column("key", String(300), primary_key=True),
+    Column("transaction_key", String(200), ForeignKey("transactions.key"), nullable=False, unique=True),
+    Column("source", String(64), nullable=False),
+    Column("transaction_id", String(128), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("serial_number", Quoted(512), nullable=False),
+    Column("reason", Quoted(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", String(40)),
+    index_where(IS_DUE, "ix_order_results_due", "due_at", "key"),
+)
+"""Intents to tell a server how an order ended."""
+
+vouchers = Table(
+    "vouchers",
+    metadata,
+    Column("code", String(32), primary_key=True),
+    Column("transaction_key", String(200), ForeignKey("transactions.key"), nullable=False, unique=True),
+    Column("break_kind", String(4), nullable=False),
+    Column("agent_id", String(128), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("rule_version", String(16), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("redeemed_at", Instant),
+    Column("gateway_ref", Quoted(128), nullable=False),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("sent_at", Instant),
+    Column("lease", String(40)),
+    CheckConstraint("amount > 0", name="amount_positive"),
+    Index("ix_vouchers_agent", "agent_id", "issued_at"),
+    Index("ix_vouchers_issued_at", "issued_at"),
+    index_where(IS_DUE, "ix_vouchers_due", "due_at", "code"),
+)
+
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("complaint_id", String(40), primary_key=True),
+    Column("transaction_key", String(200), ForeignKey("transactions.key"), nullable=False),
+    Column("leg_key", String(220), ForeignKey("legs.key"), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("break_kind", String(4), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("links", JSON, nullable=False),
+    Column("opened_at", Instant, nullable=False, index=True),
+    Column("sent_at", Instant),
+    Column("sent_by", Quoted(64), nullable=False),
+    Column("answer", Quoted(4000), nullable=False),
+    Column("answered_at", Instant),
+    Column("chase_due_at", Instant),
+    UniqueConstraint("transaction_key", "provider"),
+    index_where(IS_CHASED, "ix_complaints_chase", "chase_due_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_id", String(40), primary_key=True),
+    Column("event", String(300), nullable=False, unique=True),
+    Column("case_id", String(40), ForeignKey("cases.case_id"), index=True),
+    Column("transaction_key", String(200), index=True),
+    Column("break_kind", String(4), nullable=False),
+    Column("agent_id", String(128), nullable=False),
+    Column("audience", String(12), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("address", String(256), nullable=False, index=True),
+    Column("template", String(8), nullable=False),
+    Column("variant", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("short_text", Text, nullable=False),
+    Column("variables", JSON, nullable=False),
+    Column("answer_url", String(300), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("note", Quoted(300), nullable=False),
+    Column("reference", Quoted(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", String(40)),
+    index_where(IS_DUE, "ix_messages_due", "due_at", "created_at", "message_id"),
+    Index("ix_messages_agent", "agent_id", "created_at"),
+)
+"""The outbox: one row an event, so that a message exists exactly once."""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("message_id", String(40), ForeignKey("messages.message_id"), primary_key=True),
+    Column("answer", String(8), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", String(12), nullable=False),
+    index_where(IS_NEW, "ix_answers_new", "at", "message_id"),
+)
+
+promises = Table(
+    "promises",
+    metadata,
+    Column("promise_id", String(40), primary_key=True),
+    Column("case_id", String(40), ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("message_id", String(40), ForeignKey("messages.message_id"), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("settled_at", Instant),
+    index_where(IS_OPEN, "ix_promises_due", "due_at", "promise_id"),
+)
