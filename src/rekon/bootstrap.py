@@ -3,11 +3,12 @@
 import dataclasses
 import secrets
 import tomllib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import httpx
 from sqlalchemy import create_engine
@@ -27,6 +28,8 @@ from rekon.connectors.providers.callbacks import ProviderDoor
 from rekon.connectors.providers.client import ProviderClient
 from rekon.connectors.providers.definition import Definition, load_definitions
 from rekon.connectors.providers.http_client import make_http_client
+from rekon.connectors.sources.mapping import parse_mapping
+from rekon.connectors.sources.sql import SqlSource
 from rekon.domain.breaks import BreakKind, Mode
 from rekon.domain.message import TemplateBook, parse_reasons, parse_templates
 from rekon.domain.policy import Policy
@@ -35,7 +38,7 @@ from rekon.settings import ChannelTable as ChannelSettings
 from rekon.settings import ConfigError, Settings, load
 from rekon.settings import GatewayTable as GatewaySettings
 from rekon.stages.book_gateway import BookGateway
-from rekon.stages.context import Connectors, Context, Runner, Words, in_thread, inline
+from rekon.stages.context import Connectors, Context, Feed, Runner, Words, in_thread, inline
 from rekon.store import decisions, migrate
 from rekon.store.dossier import SourceRules
 from rekon.store.engine import Store, check_durability
@@ -163,6 +166,7 @@ def open_installation(config: Path, *, run: Runner | None = None) -> Installatio
         clients=_clients(settings, definitions, accounts, closers),
         gateways={},
         channels=_channels(settings, state_dir, closers),
+        feeds=tuple(_feeds(settings)),
     )
     context = _context(settings, store=store, clock=clock, connectors=connectors, definitions=definitions, run=run)
     gateways = _gateways(settings, context, closers)
@@ -284,6 +288,18 @@ def _clients(
     return clients
 
 
+def _feeds(settings: Settings) -> Iterator[Feed]:
+    """Build what rekon reads by itself: watched folders and the servers' own databases."""
+    for source, table in settings.sources.items():
+        database = None
+        if table.sql_url is not None:
+            mapping = parse_mapping(_toml("config", "sources", f"{table.sql_preset}.toml"), zone=table.zone)
+            database = SqlSource(create_engine(table.sql_url.get_secret_value()), mapping)
+        if database is not None or table.drop_folder:
+            folder = Path(table.drop_folder) if table.drop_folder else None
+            yield Feed(source=source, zone=ZoneInfo(table.zone), folder=folder, database=database)
+
+
 def _plain_client(closers: list[Callable[[], Awaitable[Any]]]) -> httpx.AsyncClient:
     client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=httpx.Limits(max_connections=8))
     closers.append(client.aclose)
@@ -309,7 +325,7 @@ def _gateway(
     if table.kind == "book":
         return BookGateway(context)
     if table.kind == "sql":
-        return _sql_gateway(name, table)
+        return _sql_gateway(name, table, context.clock)
     return HttpGateway(
         _plain_client(closers),
         HttpGatewaySettings(
@@ -323,14 +339,14 @@ def _gateway(
     )
 
 
-def _sql_gateway(name: str, table: GatewaySettings) -> Gateway:
+def _sql_gateway(name: str, table: GatewaySettings, clock: Callable[[], datetime]) -> Gateway:
     from rekon.connectors.gateways.sql import SqlGateway, parse_preset  # noqa: PLC0415 - only installations that use it
 
     if table.sql_url is None or not table.preset:
         text = f"gateway.{name}: kind sql needs sql_url and preset"
         raise ConfigError(text)
     preset = parse_preset(_toml("config", "sources", f"{table.preset}.toml"))
-    return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, name=name)
+    return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, clock=clock, name=name)
 
 
 def _channels(settings: Settings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]) -> dict[str, Channel]:

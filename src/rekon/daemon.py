@@ -13,22 +13,26 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Connection
 
+from rekon import logs
 from rekon.bootstrap import GrantedClock, Installation, open_installation
 from rekon.connectors.channels.telegram_updates import acknowledgement, read_update
 from rekon.desk.app import Desk, make_app
-from rekon.stages import FLOW, Stage
+from rekon.stages import FLOW, Stage, intake
 from rekon.stages.context import Context
 from rekon.store import due, health, leases
 
 log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
+INTAKE_SECONDS = 5.0
+_NEVER_MISSED: dict[str, Any] = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
 STOP_SECONDS = 10.0
 _ROUNDS_MAX = 200
 _HIGH_WATER = "high_water"
@@ -128,6 +132,7 @@ async def run_once(config: Path) -> datetime | None:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
             await house.context.write(leases.release_all, house.context.clock())
+            await intake.work(house.context)
             return await Heart(house.context).beat()
     finally:
         await house.close()
@@ -135,6 +140,7 @@ async def run_once(config: Path) -> datetime | None:
 
 async def serve(config: Path) -> None:
     """Run until told to stop."""
+    logs.configure()
     house = open_installation(config)
     try:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
@@ -212,8 +218,16 @@ async def _beat_by_seconds(house: Installation, heart: Heart, stop: asyncio.Even
         except Exception:
             log.exception("beat.failed")
 
+    async def read_sources() -> None:
+        try:
+            await intake.work(house.context)
+        except Exception:
+            log.exception("intake.failed")
+
     await tick()
-    scheduler.add_job(tick, "interval", seconds=BEAT_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None)
+    if house.context.connectors.feeds:
+        scheduler.add_job(read_sources, "interval", seconds=INTAKE_SECONDS, **_NEVER_MISSED)
+    scheduler.add_job(tick, "interval", seconds=BEAT_SECONDS, **_NEVER_MISSED)
     scheduler.start()
     await stop.wait()
     scheduler.pause()

@@ -1,4 +1,4 @@
-"""A played world in memory, and a scripted reconciler that knows every fate beforehand and does exactly what is right."""
+"""A played world in memory, and a scripted reconciler that knows every fate and does exactly what is right."""
 
 import hmac
 import json
@@ -12,8 +12,8 @@ from rekon.sandbox.clock import DemoClock
 from rekon.sandbox.dialects.digiflazz import DigiflazzAccount, hub_signature
 from rekon.sandbox.dialects.iak import IakAccount
 from rekon.sandbox.fates import tell_story
-from rekon.sandbox.judge_books import gift_for
 from rekon.sandbox.journal import Journal
+from rekon.sandbox.judge_books import gift_for
 from rekon.sandbox.parcels import Answer, NobodyHome
 from rekon.sandbox.server import Habits, PlayedServer
 from rekon.sandbox.wire import Request
@@ -142,14 +142,8 @@ class Scripted:
     def _vouchers(self):
         sales = {f"{s.source}:{s.transaction_id}": s for s in self.world.story.sales}
         return [
-            {
-                "code": f"V{n}",
-                "transaction": key,
-                "agent_id": sales[key].agent_id,
-                "amount": gift_for(sales[key].product.face_value),
-                "state": "issued",
-            }
-            for n, (key, kind, _) in enumerate(self.paid)
+            {"transaction": key, "amount": gift_for(sales[key].product.face_value), "state": "issued"}
+            for key, kind, _ in self.paid
             if kind == "B10"
         ]
 

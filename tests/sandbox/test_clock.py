@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ async def test_time_moves_in_steps_of_at_most_two_seconds():
     world, clock = world_of(small_story(hours=0.05, tail_hours=0.05))
     instants = []
     await play_out(world, clock, act=instants.append)
-    steps = {later - at for at, later in zip(instants, instants[1:], strict=False)}
+    steps = {later - at for at, later in pairwise(instants)}
     assert max(steps) == STEP_MAX
     assert min(steps) >= timedelta(0)
 
@@ -62,7 +63,7 @@ async def test_time_stands_while_rekon_is_away_and_nothing_is_lost():
         await clock.grant(sale.ordered_at)
 
     door.is_open = False
-    for _ in range(40):
+    for _ in range(15):
         await clock.grant(None)
     stood_at = clock.now
     for _ in range(3):
@@ -82,7 +83,7 @@ async def test_pushes_say_how_far_they_reach_and_never_stop():
     marks = [datetime.fromisoformat(push["as_of"]) for push in door.pushed("transactions") if push["source"] == "toko"]
 
     assert marks[0] == world.story.starts_at - LAG
-    gaps = {later - at for at, later in zip(marks, marks[1:], strict=False)}
+    gaps = {later - at for at, later in pairwise(marks)}
     assert timedelta(0) < min(gaps)
     assert max(gaps) <= HEARTBEAT
 
@@ -93,7 +94,9 @@ async def test_a_push_holds_only_what_is_older_than_its_lag():
     world, clock = world_of(small_story(sales=[sale], hours=4.25, tail_hours=0.1), door)
     await play_out(world, clock)
     for push in door.pushed("transactions"):
-        assert all(datetime.fromisoformat(row["status_at"]) <= datetime.fromisoformat(push["as_of"]) for row in push["items"])
+        assert all(
+            datetime.fromisoformat(row["status_at"]) <= datetime.fromisoformat(push["as_of"]) for row in push["items"]
+        )
     pushed = [row["line_id"] for push in door.pushed("wallet-lines") for row in push["items"]]
     assert len(pushed) == len(set(pushed)) == sum(len(server.wallets.lines) for server in world.servers.values())
 
@@ -125,7 +128,7 @@ async def test_a_paced_clock_waits_for_the_wall():
 
 
 @pytest.mark.parametrize(
-    ("wishes", "speed"), [({}, None), ({"for_seconds": 60.0}, 435.0), ({"for_seconds": 60.0, "speed": 10.0}, 10.0)]
+    ("wishes", "speed"), [({}, None), ({"for_seconds": 60.0}, 390.0), ({"for_seconds": 60.0, "speed": 10.0}, 10.0)]
 )
 def test_the_speed_follows_from_what_is_wished(tmp_path, wishes, speed):
     assert Settings(port=0, journal_dir=tmp_path, **wishes).speed_of(told(1)) == speed
@@ -141,6 +144,8 @@ async def test_time_is_granted_over_http():
     world, clock = world_of(small_story(hours=0.01, tail_hours=0.0))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(world, clock)), base_url="http://sandbox")
 
+    looked = (await client.get("/clock")).json()
+    assert looked == {"now": world.story.starts_at.isoformat(), "done": False}
     wrong = await client.post("/clock", json={"next_due": "besok"})
     assert wrong.status_code == 422
 
@@ -148,3 +153,4 @@ async def test_time_is_granted_over_http():
     while not last["done"]:
         last = (await client.post("/clock", json={"next_due": None})).json()
     assert datetime.fromisoformat(last["now"]) == world.story.ends_at
+    assert (await client.get("/clock")).json()["done"]

@@ -104,7 +104,9 @@ def test_nobody_answers_a_message_without_a_link(inbox, agenda):
 
 def test_an_answer_goes_to_the_path_of_its_link_only(inbox, agenda, sent):
     for text in apologies(20):
-        inbox.receive(text["message_id"], text | {"answer_url": LINK.replace("127.0.0.1:8750", "jahat.example")}, at=NOON)
+        inbox.receive(
+            text["message_id"], text | {"answer_url": LINK.replace("127.0.0.1:8750", "jahat.example")}, at=NOON
+        )
     agenda.play(later(3600))
     assert {(parcel.call.path, parcel.call.query) for parcel in sent} == {("/answers/rahasia-sekali", "v=1")}
 

@@ -59,7 +59,11 @@ def test_an_idempotent_gateway_pays_one_key_once():
     first = server.refund(KEY, ASKED, at=later(200))
     again = server.refund(KEY, ASKED, at=later(900))
 
-    assert first == again == (200, {"status": "succeeded", "gateway_ref": "TL0000003", "agent_id": "T001", "amount": 10_600})
+    assert (
+        first
+        == again
+        == (200, {"status": "succeeded", "gateway_ref": "TL0000003", "agent_id": "T001", "amount": 10_600})
+    )
     assert [line["reference"] for line in server.wallets.of_transaction("T1")] == ["", KEY]
 
 
@@ -85,7 +89,8 @@ def test_gateways_without_idempotency_pay_every_request(gateway_class, lines, fo
 
 
 @pytest.mark.parametrize(
-    "change", [{"amount": 0}, {"amount": -5}, {"amount": "10600"}, {"amount": True}, {"currency": "USD"}, {"agent_id": "X"}]
+    "change",
+    [{"amount": 0}, {"amount": -5}, {"amount": "10600"}, {"amount": True}, {"currency": "USD"}, {"agent_id": "X"}],
 )
 def test_a_senseless_refund_is_refused(change):
     server, _ = sold()
@@ -125,7 +130,10 @@ def test_an_order_seeded_for_it_is_credited_a_second_time():
 def test_telling_the_self_refunding_server_of_a_failure_makes_it_pay():
     server, agenda = sold(refunds_itself=True)
 
-    assert server.set_result("T1", {"status": "failed", "reason": "wrong_number"}, at=later(300)) == (200, {"status": "failed"})
+    assert server.set_result("T1", {"status": "failed", "reason": "wrong_number"}, at=later(300)) == (
+        200,
+        {"status": "failed"},
+    )
     agenda.play(later(320))
 
     assert server.wallets.net("T1") == 0
@@ -145,7 +153,9 @@ def test_a_result_told_twice_is_accepted_twice():
     assert server.order("T1")["serial_number"] == "0041"
 
 
-@pytest.mark.parametrize(("name", "body", "status"), [("T9", {"status": "failed"}, 404), ("T1", {"status": "gone"}, 422)])
+@pytest.mark.parametrize(
+    ("name", "body", "status"), [("T9", {"status": "failed"}, 404), ("T1", {"status": "gone"}, 422)]
+)
 def test_a_senseless_result_is_refused(name, body, status):
     server, _ = sold()
     assert server.set_result(name, body, at=later(6))[0] == status

@@ -49,7 +49,7 @@ gateway_class = "G2"
 
 [providers.digiflazz]
 account = "utama"
-base_url = "{sandbox}/digiflazz/v1"
+base_url = "{sandbox}/digiflazz"
 allow_http = true
 allow_private = true
 credentials = {{ username = "rekonuser", api_key = "dev-key-123" }}

@@ -1,5 +1,7 @@
-"""What can go wrong, told in one line: what happened, why, what to do next. Exit codes: 2 wrong use, 3 refused for
-safety, 4 outside fault. Classes are named by text, so that telling a failure imports nothing.
+"""What can go wrong, told in one line: what happened, why, what to do next.
+
+Exit codes: 2 wrong use, 3 refused for safety, 4 outside fault. Classes are named by text, so that telling a failure
+imports nothing.
 """
 
 import re
@@ -118,6 +120,8 @@ def explain(error: BaseException) -> Failure | None:
         return error.failure
     if isinstance(error, typer.Abort):
         return Failure(exit_code=WRONG_USE, reason="aborted", text="Dibatalkan; tidak ada yang berubah.")
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return Failure(exit_code=WRONG_USE, reason="usage", text="")
     if isinstance(error, _USAGE_ERROR):
         return Failure(exit_code=WRONG_USE, reason="usage", text=translate(_said(error)))
     names = _names(error)

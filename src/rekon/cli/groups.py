@@ -22,12 +22,29 @@ LATE: Mapping[str, tuple[str, str]] = {
 class RootGroup(TyperGroup):
     """The command `rekon`."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # noqa: ANN401 - typer's own signature
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,  # noqa: ANN401 - the same
+    ) -> Any:  # noqa: ANN401 - the same
         """Run a command and leave with its exit code; known failures become one line and never a traceback."""
         words = list(sys.argv[1:] if args is None else args)
-        extra.pop("standalone_mode", None)
+        del standalone_mode
+        if "--help" in words or not any(word.startswith("-") for word in words):
+            _name_panels()
         try:
-            code = super().main(words, prog_name, standalone_mode=False, **extra)
+            code = super().main(
+                words,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
         except Exception as error:
             failure = failures.explain(error)
             if failure is None:
@@ -54,10 +71,20 @@ class RootGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def _name_panels() -> None:
+    """Head the parts of a help page in Indonesian; imported only where a help page may follow."""
+    from typer import rich_utils
+
+    rich_utils.ARGUMENTS_PANEL_TITLE = "Argumen"
+    rich_utils.OPTIONS_PANEL_TITLE = "Opsi"
+    rich_utils.COMMANDS_PANEL_TITLE = "Perintah"
+
+
 def _tell(failure: failures.Failure, *, as_json: bool) -> None:
     if as_json:
         output.write_json({"error": failure.text, "reason": failure.reason})
-    output.remark(failure.text)
+    if failure.text:
+        output.remark(failure.text)
 
 
 def _placeholder(name: str, text: str) -> Any:  # noqa: ANN401 - a command of typer's own class

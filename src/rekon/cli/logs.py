@@ -1,4 +1,4 @@
-"""Where the daemon's log goes: stderr, one JSON object a line, or plain lines in a terminal. Never locals of a frame."""
+"""Where the daemon's log goes: stderr, one JSON object a line, or plain lines in a terminal."""
 
 import sys
 from typing import Any
@@ -18,9 +18,7 @@ def configure() -> None:
         ending: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    structlog.configure(
-        processors=[*shared, *ending], logger_factory=_to_stderr, cache_logger_on_first_use=False
-    )
+    structlog.configure(processors=[*shared, *ending], logger_factory=_to_stderr, cache_logger_on_first_use=False)
 
 
 def _to_stderr(*_names: object) -> structlog.PrintLogger:

@@ -151,8 +151,8 @@ def refunds_of(connection: Connection, transaction_key: str) -> Sequence[Row]:
     return connection.execute(query).mappings().all()
 
 
-def complaint_deadlines(connection: Connection, leg_keys: Sequence[str]) -> dict[str, datetime]:
-    """Read when the legs of complaints were sent: the provider's complaint window counts from there."""
+def sent_at_of(connection: Connection, leg_keys: Sequence[str]) -> dict[str, datetime]:
+    """Read when these legs were sent: a provider's complaint window counts from there."""
     leg = schema.legs.c
     query = select(leg.key, leg.sent_at).where(leg.key.in_(leg_keys))
     return dict(connection.execute(query).tuples().all())

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -47,7 +47,7 @@ def name_if_given(house: House, token_file: Path | None) -> str:
     return identify(house, token_file).name
 
 
-def refuse(refusal: "Refusal", what: str) -> None:
+def refuse(refusal: "Refusal", what: str) -> NoReturn:
     """Tell why a person's word was not taken.
 
     Raises:

@@ -63,7 +63,7 @@ REFUSAL_TEXTS: dict[Refusal, str] = {
     Refusal.DISABLED: "akses petugas ini sudah dicabut; minta petugas lain",
     Refusal.ROLE: "peran petugas ini tidak boleh memutuskan hal ini; minta staf_billing atau penyelia",
     Refusal.MAKER: "petugas ini ikut membuat atau mengubah pengajuan, jadi orang lain yang harus memutuskan",
-    Refusal.NOT_WAITING: "pengembalian ini tidak sedang menunggu keputusan itu; lihat keadaannya dengan `rekon refunds show`",
+    Refusal.NOT_WAITING: "pengembalian ini tidak sedang menunggu keputusan itu; lihat `rekon refunds show`",
     Refusal.CHANGED: "jumlah atau buktinya sudah berubah; baca lagi dengan `rekon refunds show`, lalu putuskan",
     Refusal.ALREADY: "petugas ini sudah memutuskan; untuk selebihnya perlu orang lain",
     Refusal.DAY_CAP: "batas persetujuan petugas ini dalam 24 jam terlampaui; minta petugas lain",
@@ -144,12 +144,9 @@ def refuse(
     `seen_digest` is the beginning of the digest the person was shown, None when nothing was shown. `approved_today`
     is what the person approved since `now - VALID_FOR`, whole rupiah.
     """
-    if not person.active:
-        return Refusal.DISABLED
-    if person.role not in _MAY_SAY[word]:
-        return Refusal.ROLE
-    if person.staff_id in question.makers:
-        return Refusal.MAKER
+    unfit = _unfit(question, person, word)
+    if unfit is not None:
+        return unfit
     if question.state is not _WAITS_FOR[word]:
         return Refusal.NOT_WAITING
     if seen_digest is not None and not (seen_digest and question.digest.startswith(seen_digest)):
@@ -163,6 +160,15 @@ def refuse(
     return None
 
 
+def _unfit(question: Question, person: Person, word: Word) -> Refusal | None:
+    """Say why this person may never say this word about this refund."""
+    if not person.active:
+        return Refusal.DISABLED
+    if person.role not in _MAY_SAY[word]:
+        return Refusal.ROLE
+    return Refusal.MAKER if person.staff_id in question.makers else None
+
+
 def counting(question: Question, word: Word, *, now: datetime) -> tuple[Said, ...]:
     """List the words that still count: this very word and digest, at most a day old, of people who may say it."""
     return tuple(
@@ -171,9 +177,7 @@ def counting(question: Question, word: Word, *, now: datetime) -> tuple[Said, ..
         if one.word is word
         and one.digest == question.digest
         and now - one.at < VALID_FOR
-        and one.person.active
-        and one.person.role in _MAY_SAY[word]
-        and one.person.staff_id not in question.makers
+        and _unfit(question, one.person, word) is None
     )
 
 
@@ -222,8 +226,5 @@ def _agreed_to(agreed: Sequence[Said], *, halt: str, now: datetime) -> frozenset
     return frozenset(
         one.person.staff_id
         for one in agreed
-        if one.digest == halt
-        and now - one.at < VALID_FOR
-        and one.person.active
-        and one.person.role is Role.SUPERVISOR
+        if one.digest == halt and now - one.at < VALID_FOR and one.person.active and one.person.role is Role.SUPERVISOR
     )

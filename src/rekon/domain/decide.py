@@ -1,14 +1,16 @@
 """The one place where rekon makes up its mind: pure, replayable, in a fixed order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rekon.domain.decision import Action, Decision
 from rekon.domain.facts import Facts, History
 from rekon.domain.outcome import StatusReport
 from rekon.domain.policy import Policy, ProviderRules
-from rekon.domain.rules import closing, failed, pending, wallet
+from rekon.domain.rules import closing, failed, pending, remedy, wallet
 from rekon.domain.transaction import Leg, Transaction, WalletLine
+
+_NEXT_REFUND = timedelta(seconds=2)
 
 RULES: tuple[Callable[[Facts], list[Decision]], ...] = (
     wallet.debited_twice,
@@ -50,10 +52,21 @@ def decide(
     order; they are sorted by what they are, not by how they arrived (I9).
     """
     facts = gather(transaction, legs, wallet_lines, reports, policy, history, now, providers=providers)
-    found = [decision for rule in RULES for decision in rule(facts)]
+    found = _one_refund([decision for rule in RULES for decision in rule(facts)], now=now)
     waits = [d for d in found if d.action is Action.WAIT and d.due_at is not None]
     nearest = min(waits, key=lambda d: d.due_at or now, default=None)
     return [d for d in found if d.action is not Action.WAIT] + ([nearest] if nearest else [])
+
+
+def _one_refund(found: list[Decision], *, now: datetime) -> list[Decision]:
+    """Ask for one refund at a time, the double debit first: the next is decided on books that count the first (I1)."""
+    refunds = [d for d in found if d.action is Action.ISSUE_REFUND]
+    quiet = [d for d in found if d.rule == wallet.QUIET]
+    if not refunds or (len(refunds) == 1 and not quiet):
+        return found
+    kept = [] if quiet else refunds[:1]
+    others = [d for d in found if d.action is not Action.ISSUE_REFUND]
+    return [*kept, *others, remedy.wait(now + _NEXT_REFUND, "refund.after_the_first")]
 
 
 def gather(
@@ -67,12 +80,14 @@ def gather(
     *,
     providers: Mapping[str, ProviderRules],
 ) -> Facts:
-    """Put the books into one sorted view."""
+    """Put the books into one sorted view, each row once."""
+    lines = {line.key: line for line in wallet_lines}.values()
+    said = {report.report_id: report for report in reports}.values()
     return Facts(
         transaction=transaction,
-        legs=tuple(sorted(legs, key=lambda leg: leg.leg_no)),
-        wallet_lines=tuple(sorted(wallet_lines, key=lambda line: (line.posted_at, line.key))),
-        reports=tuple(sorted(reports, key=lambda r: (r.received_at, r.report_id))),
+        legs=tuple(sorted({leg.key: leg for leg in legs}.values(), key=lambda leg: leg.leg_no)),
+        wallet_lines=tuple(sorted(lines, key=lambda line: (line.posted_at, line.key))),
+        reports=tuple(sorted(said, key=lambda r: (r.received_at, r.report_id))),
         policy=policy,
         history=history,
         providers=providers,

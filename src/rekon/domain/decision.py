@@ -77,7 +77,14 @@ class Decision:
 
 def evidence_digest(decision: Decision, *, transaction: str) -> str:
     """Fingerprint what a money decision stands on; any change of it voids an approval (I17)."""
-    parts = [transaction, decision.break_kind or "", decision.amount or 0, list(decision.evidence), decision.rule, RULE_VERSION]
+    parts = [
+        transaction,
+        decision.break_kind or "",
+        decision.amount or 0,
+        list(decision.evidence),
+        decision.rule,
+        RULE_VERSION,
+    ]
     text = json.dumps(parts, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

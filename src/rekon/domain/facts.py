@@ -11,7 +11,15 @@ from rekon.domain.money import Money
 from rekon.domain.outcome import Outcome, StatusReport
 from rekon.domain.policy import Policy, ProviderRules
 from rekon.domain.refund import COUNTS_AS_CREDIT, VOUCHER_PREFIX, Refund
-from rekon.domain.transaction import ChargedAccount, Leg, OrderStatus, RefundOwner, Transaction, WalletLine, WalletLineKind
+from rekon.domain.transaction import (
+    ChargedAccount,
+    Leg,
+    OrderStatus,
+    RefundOwner,
+    Transaction,
+    WalletLine,
+    WalletLineKind,
+)
 from rekon.domain.verdict import LegVerdict, judge_leg
 
 _OWN_MONEY = frozenset({WalletLineKind.DEBIT, WalletLineKind.REFUND})
@@ -148,9 +156,7 @@ class Facts:
     def net(self) -> Money:
         """Money still taken for this purchase: lines of the wallet, plus our own unsettled refunds as credits."""
         references = {line.reference for line in self.own_lines if line.reference}
-        pending = sum(
-            r.amount for r in self.history.refunds if r.state in COUNTS_AS_CREDIT and r.key not in references
-        )
+        pending = sum(r.amount for r in self.history.refunds if r.state in COUNTS_AS_CREDIT and r.key not in references)
         return Money(-sum(line.amount for line in self.own_lines) - pending)
 
     @property

@@ -9,7 +9,11 @@ from rekon.domain.transaction import Leg, LegState, SendState
 from rekon.domain.verdict import LegVerdict
 
 _EARLY = tuple(timedelta(minutes=m) for m in (1, 2, 4, 8, 15, 30))
-_SLOW = ((timedelta(hours=24), timedelta(minutes=30)), (timedelta(hours=72), timedelta(hours=2)), (timedelta(days=7), timedelta(days=1)))
+_SLOW = (
+    (timedelta(hours=24), timedelta(minutes=30)),
+    (timedelta(hours=72), timedelta(hours=2)),
+    (timedelta(days=7), timedelta(days=1)),
+)
 _SERIAL_REQUERIES = tuple(timedelta(minutes=m) for m in (2, 5, 9))
 _LATE_WATCH = tuple(timedelta(minutes=m) for m in (15, 40, 120, 360, 1440))
 RESEND_QUIET = timedelta(seconds=90)

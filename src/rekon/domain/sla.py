@@ -1,4 +1,4 @@
-"""Clocks people feel: how long an order waited, and when a maintenance window ends. Inputs and outputs are aware UTC."""
+"""Clocks people feel: how long an order waited, when a maintenance window ends. Inputs and outputs are aware UTC."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -5,9 +5,12 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from rekon.domain import books, breaks, facts, outcome, policy, refund, transaction
+
+Value: TypeAlias = Any
+"""A word of the domain, or the JSON that stands for it; which one is known only when it is read."""
 
 _CLASSES: dict[str, type[Any]] = {
     cls.__name__: cls
@@ -47,7 +50,7 @@ _ENUMS: dict[str, type[Enum]] = {
 }
 
 
-def freeze(value: Any) -> Any:
+def freeze(value: Value) -> Value:
     """Turn the domain's words into JSON values, losing nothing."""
     if value is None or isinstance(value, bool | int) or type(value) is str:
         return value
@@ -59,7 +62,7 @@ def freeze(value: Any) -> Any:
     return _freeze_plain(value)
 
 
-def _freeze_plain(value: Any) -> Any:
+def _freeze_plain(value: Value) -> Value:
     if isinstance(value, datetime):
         return {"$t": value.isoformat()}
     if isinstance(value, timedelta):
@@ -76,7 +79,7 @@ def _freeze_plain(value: Any) -> Any:
     raise TypeError(text)
 
 
-def thaw(value: Any) -> Any:
+def thaw(value: Value) -> Value:
     """Turn JSON values written by `freeze` back into the domain's words."""
     if isinstance(value, list):
         return tuple(thaw(item) for item in value)
@@ -89,7 +92,7 @@ def thaw(value: Any) -> Any:
     return _thaw_plain(value)
 
 
-def _thaw_plain(value: dict[str, Any]) -> Any:
+def _thaw_plain(value: dict[str, Value]) -> Value:
     if "$t" in value:
         return datetime.fromisoformat(value["$t"])
     if "$d" in value:

@@ -89,13 +89,11 @@ def judge_leg(
         return _undecided(leg, words, contradictions=contradictions)
     verdict = _failed(leg, failed, rules=rules, policy=policy, credited_back=credited_back)
     doubted = any(r.received_at >= failed[-1].received_at for r in about if _speaks_against(r))
-    return replace(
-        verdict, doubted=doubted, confirmed=verdict.confirmed and not doubted, contradictions=contradictions
-    )
+    return replace(verdict, doubted=doubted, confirmed=verdict.confirmed and not doubted, contradictions=contradictions)
 
 
 def _in_order(reports: Sequence[StatusReport]) -> list[StatusReport]:
-    """Sort by instant, each report once. At one and the same instant an inquiry's "pending" counts as the later word."""
+    """Sort by instant, each report once. At one instant an inquiry's "pending" counts as the later word."""
     about = {r.report_id: r for r in reports if r.about_this_leg}.values()
     plain = (replace(r, outcome=Outcome.UNKNOWN, failure_class=None) if r.contradiction else r for r in about)
     return sorted(plain, key=lambda r: (r.received_at, _says_still_pending(r), r.report_id))

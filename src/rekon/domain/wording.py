@@ -4,17 +4,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rekon.domain.breaks import BREAK_TITLES, BreakKind
+from rekon.domain.breaks import BreakKind
 from rekon.domain.decision import Decision
 from rekon.domain.facts import Facts
-from rekon.domain.message import STANDARD, Reasons, Rendered, TemplateBook, format_duration, format_hour, format_instant, render
+from rekon.domain.message import (
+    STANDARD,
+    Reasons,
+    Rendered,
+    TemplateBook,
+    format_duration,
+    format_hour,
+    format_instant,
+    render,
+)
 from rekon.domain.money import format_rupiah
 from rekon.domain.msisdn import mask
+from rekon.domain.outcome import ReportSource
 from rekon.domain.transaction import ChargedAccount
 
 _DECISION_LIMIT = timedelta(hours=4)
 _WITHOUT_BALANCE = {STANDARD: "balance_unknown", "no_voucher": "no_voucher_balance_unknown"}
 _VARIANTS = {"b14": "double_refund"}
+_WORDS: dict[str, dict[str, str]] = {
+    "id": {"provider": "penyedia", "no_serial": "belum tersedia"},
+    "en": {"provider": "the provider", "no_serial": "not available yet", "berhasil": "successful"},
+}
+_PLAIN: dict[BreakKind, str] = {
+    BreakKind.FAILED_NOT_REFUNDED: "pengisian gagal dan saldo belum kembali",
+    BreakKind.STUCK_PENDING: "pengisian masih diproses penyedia",
+    BreakKind.DELIVERED_NOT_RECORDED: "pengisian berhasil dan catatannya sedang kami perbaiki",
+    BreakKind.LATE_SUCCESS: "pengisian berhasil setelah saldo kembali",
+    BreakKind.SUCCESS_TAKEN_BACK: "pengisian dibatalkan penyedia",
+    BreakKind.SERIAL_MISSING: "nomor seri belum kami terima",
+    BreakKind.DEBITED_TWICE: "saldo terpotong ganda",
+    BreakKind.ORDERED_TWICE: "ada dua pengisian yang sama",
+    BreakKind.REFUNDED_TWICE: "saldo kembali melebihi potongan",
+    BreakKind.NOT_AT_PROVIDER: "pengisian belum ditemukan di penyedia",
+    BreakKind.CONTRADICTION: "hasil pengisian belum jelas",
+    BreakKind.CALLBACK_LOST: "hasil pengisian terlambat kami terima",
+    BreakKind.CHECK_AGE_PASSED: "hasil pengisian menunggu jawaban tertulis penyedia",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +74,9 @@ def write(
     variant = _variant(book, facts, decision, reader=reader)
     if variant is None:
         return None
-    values = _values(facts, decision, reasons=reasons, reader=reader, provider_titles=provider_titles)
+    values = _values(
+        facts, decision, reasons=reasons, reader=reader, provider_titles=provider_titles, language=book.language
+    )
     values = {name: values[name] for name in book.required(decision.template, variant)}
     return render(
         book,
@@ -65,42 +96,78 @@ def _variant(book: TemplateBook, facts: Facts, decision: Decision, *, reader: Re
     variant = _VARIANTS.get(decision.variant, decision.variant)
     if decision.template == "M06" and decision.break_kind not in facts.history.vouchers:
         variant = "no_voucher"
+    if variant not in variants:
+        return None
     if facts.history.agent_balance is None and _WITHOUT_BALANCE.get(variant) in variants:
         variant = _WITHOUT_BALANCE[variant]
     return variant
 
 
 def _values(
-    facts: Facts, decision: Decision, *, reasons: Reasons, reader: Reader, provider_titles: Mapping[str, str]
+    facts: Facts,
+    decision: Decision,
+    *,
+    reasons: Reasons,
+    reader: Reader,
+    provider_titles: Mapping[str, str],
+    language: str,
 ) -> dict[str, str]:
     t, now, zone = facts.transaction, facts.now, reader.zone
-    amount = decision.amount if decision.amount is not None else max(facts.net, 0) or t.price
-    settled = max((r.settled_at for r in facts.history.refunds if r.settled_at), default=facts.last_line_at) or now
-    final = max((v.final_word_at for v in facts.verdicts if v.final_word_at), default=now)
+    words = _WORDS[language]
     provider = facts.legs[-1].provider if facts.legs else ""
+
+    def instant(at: datetime) -> str:
+        return format_instant(at, zone, language=language)
+
     values = {
         "nama_agen": reader.name,
         "produk": t.product,
         "tujuan": mask(t.destination),
-        "waktu": format_instant(t.ordered_at, zone),
-        "jumlah": format_rupiah(amount),
-        "waktu_kembali": format_instant(settled, zone),
-        "alasan_sederhana": reasons.sentence(decision.reason or "unknown"),
-        "penyedia": provider_titles.get(provider, provider) or "penyedia",
-        "jam_kabar": format_hour(decision.promise_at or now, zone, now=now),
+        "waktu": instant(t.ordered_at),
+        "jumlah": format_rupiah(_amount(facts, decision)),
+        "waktu_kembali": instant(_returned_at(facts, decision)),
+        "alasan_sederhana": reasons.sentence(decision.reason or "unknown", language=language),
+        "penyedia": provider_titles.get(provider, provider) or words["provider"],
+        "jam_kabar": format_hour(decision.promise_at or now, zone, now=now, language=language),
         "nomor_kasus": facts.history.case_number,
-        "waktu_lapor": format_instant(facts.history.complaint_sent_at or now, zone),
-        "waktu_sukses": format_instant(final, zone),
-        "nomor_seri": decision.details.get("serial_number") or "belum tersedia",
-        "batas_keputusan": format_hour(now + _DECISION_LIMIT, zone, now=now),
-        "waktu_selesai": format_instant(now, zone),
+        "waktu_lapor": instant(_reported_at(facts)),
+        "waktu_sukses": instant(_delivered_at(facts)),
+        "nomor_seri": decision.details.get("serial_number") or words["no_serial"],
+        "batas_keputusan": format_hour(now + _DECISION_LIMIT, zone, now=now, language=language),
+        "waktu_selesai": instant(now),
     }
     if facts.history.agent_balance is not None:
         values["saldo"] = format_rupiah(facts.history.agent_balance)
-    return values | _of_voucher(facts, decision, zone) | _of_details(decision, zone, now=now) | _of_twins(facts, decision, zone)
+    more = (_of_voucher, _of_details, _of_twins)
+    return values | {k: v for part in more for k, v in part(facts, decision, zone, language).items()}
 
 
-def _of_voucher(facts: Facts, decision: Decision, zone: str) -> dict[str, str]:
+def _amount(facts: Facts, decision: Decision) -> int:
+    """Take the decision's own amount; else what was given back for this break, else what is taken, else the price."""
+    if decision.amount is not None:
+        return decision.amount
+    paid = sum(r.amount for r in facts.history.refunds if r.settled_at and r.break_kind is decision.break_kind)
+    return paid or max(facts.net, 0) or facts.transaction.price
+
+
+def _returned_at(facts: Facts, decision: Decision) -> datetime:
+    settled = [(r.break_kind is decision.break_kind, r.settled_at) for r in facts.history.refunds if r.settled_at]
+    credited = max((line.posted_at for line in facts.credits), default=facts.now)
+    return max(settled)[1] if settled else credited
+
+
+def _reported_at(facts: Facts) -> datetime:
+    """When the provider was told: by complaint, else by our last question."""
+    asked = max((r.received_at for r in facts.reports if r.source is ReportSource.INQUIRY), default=facts.now)
+    return facts.history.complaint_sent_at or asked
+
+
+def _delivered_at(facts: Facts) -> datetime:
+    delivered = facts.delivered
+    return delivered.final_word_at if delivered and delivered.final_word_at else facts.now
+
+
+def _of_voucher(facts: Facts, decision: Decision, zone: str, language: str) -> dict[str, str]:
     found = facts.history.vouchers.get(decision.break_kind) if decision.break_kind else None
     if found is None:
         return {}
@@ -108,31 +175,34 @@ def _of_voucher(facts: Facts, decision: Decision, zone: str) -> dict[str, str]:
     return {
         "nilai_voucher": format_rupiah(amount),
         "kode_voucher": code,
-        "batas_voucher": format_instant(expires_at, zone),
+        "batas_voucher": format_instant(expires_at, zone, language=language),
     }
 
 
-def _of_details(decision: Decision, zone: str, *, now: datetime) -> dict[str, str]:
+def _of_details(facts: Facts, decision: Decision, zone: str, language: str) -> dict[str, str]:
     details = decision.details
     values = {}
     if "window_end" in details:
-        values["jam_selesai"] = format_hour(datetime.fromisoformat(details["window_end"]), zone, now=now)
+        end = datetime.fromisoformat(details["window_end"])
+        values["jam_selesai"] = format_hour(end, zone, now=facts.now, language=language)
     if "waited_seconds" in details:
-        values["lama"] = format_duration(timedelta(seconds=int(details["waited_seconds"])))
+        values["lama"] = format_duration(timedelta(seconds=int(details["waited_seconds"])), language=language)
     return values
 
 
-def _of_twins(facts: Facts, decision: Decision, zone: str) -> dict[str, str]:
+def _of_twins(facts: Facts, decision: Decision, zone: str, language: str) -> dict[str, str]:
     if "twin_at" not in decision.details:
         return {}
+    words = _WORDS[language]
+    first, second = decision.details["result_1"], decision.details["result_2"]
     return {
-        "waktu_1": format_instant(datetime.fromisoformat(decision.details["twin_at"]), zone),
-        "waktu_2": format_instant(facts.transaction.ordered_at, zone),
-        "hasil_1": decision.details["result_1"],
-        "hasil_2": decision.details["result_2"],
+        "waktu_1": format_instant(datetime.fromisoformat(decision.details["twin_at"]), zone, language=language),
+        "waktu_2": format_instant(facts.transaction.ordered_at, zone, language=language),
+        "hasil_1": words.get(first, first),
+        "hasil_2": words.get(second, second),
     }
 
 
 def plain_status(kinds: tuple[BreakKind, ...]) -> str:
-    """Say in one clause what a case is about, for M26."""
-    return "; ".join(BREAK_TITLES[kind].lower() for kind in kinds) or "masih kami telusuri"
+    """Say in one clause what a case is about, in words an agent knows, for M26."""
+    return "; ".join(dict.fromkeys(_PLAIN[kind] for kind in kinds)) or "masih kami telusuri"

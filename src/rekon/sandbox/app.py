@@ -103,9 +103,7 @@ def _granting(clock: DemoClock) -> Endpoint:
 
 
 def _telling(clock: DemoClock) -> Endpoint:
-    async def tell(request: Request) -> Response:
-        """Tell the time without granting any."""
-        del request
+    async def tell(_: Request) -> Response:
         return JSONResponse({"now": clock.now.isoformat(), "done": clock.is_done})
 
     return tell

@@ -15,7 +15,7 @@ from rekon.sandbox.world import World
 STEP_MAX: Final = timedelta(seconds=2)
 _PATIENCE: Final = 25
 """How often rekon may say at the end of the story that something is due which it does not do."""
-_TRIES: Final = 4
+_TRIES: Final = 2
 _BETWEEN_TRIES: Final = 0.02
 _WORTH_SLEEPING: Final = 0.0005
 
@@ -69,7 +69,7 @@ class DemoClock:
             return False
         for attempt in range(_TRIES):
             if attempt:
-                await asyncio.sleep(_BETWEEN_TRIES * attempt)
+                await asyncio.sleep(_BETWEEN_TRIES)
             await courier.deliver(self.now)
             if not courier.is_open(self.now):
                 break
@@ -88,7 +88,8 @@ class DemoClock:
             await asyncio.sleep(ahead)
 
     def _finish(self, next_due: datetime | None) -> bool:
-        if next_due is not None and next_due <= self.now and self._asked_in_vain < _PATIENCE:
+        impatient = next_due is not None and next_due <= self.now
+        if impatient and not self.is_done and self._asked_in_vain < _PATIENCE:
             self._asked_in_vain += 1
             return False
         self._world.close(self.now)

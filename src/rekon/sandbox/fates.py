@@ -30,7 +30,7 @@ def tell_story(
     *,
     orders: int = 2000,
     hours: float = 4.25,
-    tail_hours: float = 3.0,
+    tail_hours: float = 2.25,
     starts_at: datetime = STORY_STARTS,
 ) -> Story:
     """Tell the story of a seed: `orders` sales in `hours`, then `tail_hours` in which their ends are played.

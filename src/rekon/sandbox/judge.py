@@ -4,8 +4,8 @@ It imports nothing of rekon and knows no fate: every expectation is worked out f
 which stand in the docstrings of `judge_rules` (breaks) and `judge_money` (refunds).
 
 `findings` is what rekon exports: `breaks` [{transaction, kind}], `refunds` [{transaction, kind, amount, state}],
-`vouchers` [{code, transaction, agent_id, amount, state}], `complaints` [{transaction, provider, state}], `messages`
-[{message_id, agent_id, template, state}]. A transaction is named `source:transaction_id`.
+`vouchers` [{transaction, amount, state}], `complaints` [{transaction, state}], `messages` [{template, state}], where a
+`message_id` is compared with the inbox too. A transaction is named `source:transaction_id`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -13,6 +13,7 @@ from rekon.sandbox.judge_money import Settlement
 _ACCEPTED: Final = 200
 _GIFT_STEP, _GIFT_MIN, _GIFT_MAX = 500, 1_000, 5_000
 _GIFTS_PER_AGENT: Final = 2
+_REDEEMED: Final = "redeemed"
 
 
 def bridge(books: Books, folder: Path | None) -> tuple[int, list[str]]:
@@ -53,31 +54,28 @@ def refused_pushes(books: Books) -> list[str]:
 
 
 def vouchers(books: Books, findings: Mapping[str, Any], settlement: Settlement) -> list[str]:
-    """Check gifts: each code credited once, as issued; and one of COMP-1's size for each excess given back."""
-    issued = {str(v.get("code")): v for v in findings.get("vouchers", [])}
-    reasons = []
-    seen: Counter[str] = Counter()
-    for row in _gifts(books):
-        code = row["reference"].removeprefix(VOUCHER)
-        seen[code] += 1
-        known = issued.get(code)
-        if seen[code] > 1:
-            reasons.append(f"voucher of {row['agent_id']}: credited {seen[code]} times")
-        elif known is None:
-            reasons.append(f"voucher credited to {row['agent_id']} at {row['at']} was never issued")
-        elif (known.get("agent_id"), known.get("amount")) != (row["agent_id"], row["amount"]):
-            reasons.append(f"voucher credited to {row['agent_id']}: Rp {row['amount']} is not what was issued")
-    redeemed = [code for code, v in issued.items() if v.get("state") == "redeemed" and not seen[code]]
-    reasons += [f"voucher of {issued[code].get('agent_id')}: called redeemed, never credited" for code in redeemed]
-    return reasons + _apologies(books, findings, settlement)
+    """Check gifts: each voucher credited once and as issued, and one of COMP-1's size for each excess given back."""
+    issued = Counter((str(v["transaction"]), int(v["amount"])) for v in findings.get("vouchers", []))
+    told = Counter(
+        (str(v["transaction"]), int(v["amount"])) for v in findings.get("vouchers", []) if v["state"] == _REDEEMED
+    )
+    credited: Counter[tuple[str, int]] = Counter()
+    codes: Counter[str] = Counter()
+    for key, row in _gifts(books):
+        credited[key, row["amount"]] += 1
+        codes[row["reference"]] += 1
+    reasons = [f"a voucher was credited {count} times" for count in codes.values() if count > 1]
+    reasons += [f"{key}: Rp {amount} credited for a voucher never issued" for key, amount in credited - issued]
+    reasons += [f"{key}: voucher of Rp {amount} called redeemed, never credited" for key, amount in told - credited]
+    return reasons + _apologies(books, issued, settlement)
 
 
 def complaints(findings: Mapping[str, Any], expected: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Check complaints: one for an order and provider, and none without a break of any kind behind it."""
-    told = Counter((c.get("transaction"), c.get("provider")) for c in findings.get("complaints", []))
-    reasons = [f"{name[0]}: {count} complaints to {name[1]}" for name, count in told.items() if count > 1]
+    """Check complaints: one for an order, and none without a break of any kind behind it."""
+    told = Counter(str(c["transaction"]) for c in findings.get("complaints", []))
     known = {key for verdicts in expected.values() for key in verdicts}
-    return reasons + [f"{name[0]}: complaint to {name[1]} without a break" for name in told if name[0] not in known]
+    reasons = [f"{key}: {count} complaints" for key, count in told.items() if count > 1]
+    return reasons + [f"{key}: complaint without a break" for key in told if key not in known]
 
 
 def messages(books: Books, findings: Mapping[str, Any], settlement: Settlement) -> list[str]:
@@ -104,8 +102,7 @@ def gift_for(nominal: int) -> int:
     return min(_GIFT_MAX, max(_GIFT_MIN, tenth))
 
 
-def _apologies(books: Books, findings: Mapping[str, Any], settlement: Settlement) -> list[str]:
-    given = Counter((v.get("transaction"), v.get("amount")) for v in findings.get("vouchers", []))
+def _apologies(books: Books, issued: Mapping[tuple[str, int], int], settlement: Settlement) -> list[str]:
     had: Counter[str] = Counter()
     reasons = []
     for payment in settlement.paid:
@@ -114,14 +111,19 @@ def _apologies(books: Books, findings: Mapping[str, Any], settlement: Settlement
             continue
         agent, amount = order.row["agent_id"], gift_for(int(order.row["face_value"] or order.price))
         had[agent] += 1
-        if had[agent] <= _GIFTS_PER_AGENT and given[payment.transaction, amount] != 1:
+        if had[agent] <= _GIFTS_PER_AGENT and issued.get((payment.transaction, amount)) != 1:
             reasons.append(f"{payment.transaction}: no voucher of Rp {amount}")
     return reasons
 
 
-def _gifts(books: Books) -> list[Row]:
-    rows = [row for source in judge_facts.SOURCES for row in books.rows(f"server-{source}", "wallet")]
-    return [row for row in rows if row["reference"].startswith(VOUCHER) and row["amount"] > 0]
+def _gifts(books: Books) -> list[tuple[str, Row]]:
+    """List every wallet line of a voucher with the transaction it apologises for."""
+    return [
+        (f"{source}:{row['transaction_id']}", row)
+        for source in judge_facts.SOURCES
+        for row in books.rows(f"server-{source}", "wallet")
+        if row["reference"].startswith(VOUCHER) and row["amount"] > 0
+    ]
 
 
 def _statement(folder: Path | None, provider: str) -> list[tuple[int, int]]:

@@ -1,10 +1,11 @@
 """What truly happened, read back from the journals and from nothing else."""
 
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ REFUND: Final = "refund:"
 VOUCHER: Final = "voucher:"
 _BLANK: Final = frozenset({"", "-", "0"})
 _ACCEPTED: Final = 200
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +146,13 @@ class Books:
     orders: Mapping[str, OrderFacts]
     ends_at: datetime | None
     """When the story was closed; None when it was not played to its end."""
+    read_to: Mapping[str, Sequence[tuple[datetime, datetime]]]
+    """Per source, how far each accepted push of orders reached and when it arrived, in order."""
 
     @property
     def last_instant(self) -> datetime:
-        """The end of the story, or of what is known of it.
-
-        Raises:
-            ValueError: nothing is known at all.
-        """
-        return self.ends_at or max(order.ordered_at for order in self.orders.values())
+        """The end of the story, or of what is known of it."""
+        return self.ends_at or max((order.ordered_at for order in self.orders.values()), default=_LONG_AGO)
 
     def rows(self, journal: str, kind: str) -> list[Row]:
         """List the rows of one kind."""
@@ -160,11 +160,9 @@ class Books:
 
     def fresh_after(self, source: str, instant: datetime) -> datetime | None:
         """Say when rekon had read the orders of a source past `instant`."""
-        for row in self.rows("deliveries", "pushed"):
-            good = row["source"] == source and row["book"] == "transactions" and row["status"] == _ACCEPTED
-            if good and when(row["as_of"]) >= instant:
-                return when(row["at"])
-        return None
+        marks = self.read_to.get(source, [])
+        place = bisect_left(marks, instant, key=lambda mark: mark[0])
+        return marks[place][1] if place < len(marks) else None
 
 
 def when(text: str) -> datetime:
@@ -188,7 +186,17 @@ def gather(journals: Mapping[str, Sequence[Row]]) -> Books:
     closings = [
         when(row["at"]) for source in SOURCES for row in journals[f"server-{source}"] if row["kind"] == "closing"
     ]
-    return Books(journals=journals, orders=orders, ends_at=max(closings, default=None))
+    return Books(
+        journals=journals, orders=orders, ends_at=max(closings, default=None), read_to=_read_to(journals["deliveries"])
+    )
+
+
+def _read_to(rows: Iterable[Row]) -> dict[str, list[tuple[datetime, datetime]]]:
+    marks: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for row in rows:
+        if row["kind"] == "pushed" and row["book"] == "transactions" and row["status"] == _ACCEPTED:
+            marks[row["source"]].append((when(row["as_of"]), when(row["at"])))
+    return marks
 
 
 def _rows(path: Path) -> list[Row]:

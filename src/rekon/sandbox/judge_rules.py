@@ -8,7 +8,8 @@ B01  every leg failed for good: NEVER_FORMED as only first reply, DEFINITE stand
      60 s. Cash: the same without a wallet. Provider deposit: only while the provider kept the charge.
      MAY: TIMEOUT_LIKE without proof; a refusal that answered a second sending; a returned deposit charge.
 B02  the provider had the order without a final word for over 5 min after the last sending, and the server called it
-     pending so long. MAY: nothing readable was ever known of it (never arrived, or contradictory).
+     pending so long. MAY: nothing readable was ever known of it (never arrived, or contradictory), or only a
+     TIMEOUT_LIKE word, which nobody may take for a failure yet.
 B03  the provider delivered with a serial number, rekon could know it, and 60 s later the server still had not closed
      the order by itself.
 B04  a credit stood in the wallet when the provider delivered after all and charged for it.
@@ -102,6 +103,8 @@ def _stuck_pending(order: OrderFacts, ends_at: datetime) -> str | None:
     due = order.sent_at + _STUCK
     if order.send_state == "not_sent" or _is_too_old(order, ends_at) or due + _MINUTE > ends_at:
         return None
+    if any(f.failure_class == TIMEOUT_LIKE and f.lasted(ends_at) > _STUCK - _EDGE for f in failures(order)):
+        return MAY
     closed, final = order.closed_at(), first_final(order)
     if closed is not None and closed <= due - _EDGE:
         return None

@@ -29,7 +29,7 @@ class Settings:
     seed: int = 1
     orders: int = 2000
     hours: float = 4.25
-    tail_hours: float = 3.0
+    tail_hours: float = 2.25
     for_seconds: float | None = None
     """Wall seconds in which the whole story should pass."""
     speed: float | None = None

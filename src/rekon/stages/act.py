@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from rekon.connectors.gateways.contract import (
     Gateway,
@@ -332,7 +333,7 @@ async def _step_voucher(context: Context, row: Row, *, lease: str) -> None:
     """Pay a voucher out as wallet credit, with the same care as a refund."""
     gateway = context.connectors.gateways.get(row["source"])
     if gateway is None or context.restored_epoch:
-        await context.write(vouchers.record, row, lease=lease, due_at=None, state="unknown")
+        await context.write(partial(vouchers.record, row=row, lease=lease, due_at=None, state="unknown"))
         return
     order = RefundOrder(
         key=voucher_key(row["code"]),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from rekon.connectors.providers.callbacks import read_callback
 from rekon.connectors.providers.client import InquiryResult
@@ -65,9 +66,9 @@ async def work(context: Context) -> int:
 def read_inbox(connection: Connection, *, context: Context, now: datetime) -> int:
     """Turn stored callbacks into reports (signed) or hints (unsigned). Any order and repetition ends the same (I9)."""
     waiting = inbox.unread(connection, limit=_INBOX_BATCH)
+    inbox.mark_read(connection, [callback.id for callback in waiting])
     for callback in waiting:
         _read_callback(connection, callback, context=context, now=now)
-    inbox.mark_read(connection, [callback.id for callback in waiting])
     return len(waiting)
 
 
@@ -78,7 +79,8 @@ def _read_callback(connection: Connection, callback: inbox.StoredCallback, *, co
     word = read_callback(definition, callback.body, content_type=callback.content_type)
     found = legs.of_ref(connection, provider=callback.provider, ref_id=word.ref_id) if word.ref_id else []
     if not found:
-        log.info("callback.unmatched", provider=callback.provider, inbox=callback.id)
+        log.info("callback.early", provider=callback.provider, inbox=callback.id)
+        inbox.keep_early(connection, callback.id, ref_id=word.ref_id)
     signed = callback.verdict is Verdict.SIGNED
     for leg in found:
         reading = read_callback(definition, callback.body, content_type=callback.content_type, leg=leg).reading
@@ -186,8 +188,7 @@ def _record_plans(connection: Connection, plans: Sequence[schedule.Plan], *, lea
 
 async def _ask_all(context: Context, cases: Sequence[_Case], *, lease: str) -> None:
     """Ask about every claimed leg at once, each provider within its own limits, then record all answers."""
-    known = await context.read(health.all_of)
-    known = await _refresh_clocks(context, cases, known)
+    known = await _refresh_clocks(context, cases, await context.read(health.all_of))
     answered = await asyncio.gather(*(_ask(context, case, known) for case in cases))
     await context.write(record, context=context, answered=answered, lease=lease, now=context.clock())
 
@@ -224,7 +225,7 @@ async def _read_balance(context: Context, key: tuple[str, str]) -> None:
     if result.amount is not None:
         values |= {"balance": result.amount, "balance_at": now}
     if values:
-        await context.write(health.note, provider=key[0], account=key[1], **values)
+        await context.write(partial(health.note, provider=key[0], account=key[1], **values))
 
 
 def _skew(now: datetime, server_date: datetime) -> Decimal:

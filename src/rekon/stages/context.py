@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import structlog
@@ -13,6 +14,7 @@ from rekon.connectors.gateways.contract import Gateway
 from rekon.connectors.providers.account import ProviderAccount
 from rekon.connectors.providers.client import ProviderClient
 from rekon.connectors.providers.definition import Definition
+from rekon.connectors.sources.sql import SqlSource
 from rekon.domain.message import Reasons, TemplateBook
 from rekon.domain.policy import CheckKind, Policy, ProviderRules
 from rekon.store.dossier import SourceRules
@@ -58,6 +60,16 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A source that rekon reads by itself: a watched folder, the server's database, or both."""
+
+    source: str
+    zone: tzinfo | None
+    folder: Path | None = None
+    database: SqlSource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connectors:
     """Everything that reaches outside."""
 
@@ -68,6 +80,7 @@ class Connectors:
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     """By source; the name `book` is rekon's own wallet."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    feeds: tuple[Feed, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

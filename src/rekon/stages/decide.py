@@ -38,6 +38,7 @@ from rekon.store.engine import Connection
 
 BATCH = 200
 _BALANCE_FRESH = timedelta(seconds=120)
+_DEFECT_WAIT = timedelta(minutes=10)
 _FOUND_ONLY = frozenset(
     {Action.RECORD, Action.ASK_STAFF, Action.ASK_SERVER_TO_RESEND, Action.RESOLVE, Action.CHECK_AGAIN}
 )
@@ -54,9 +55,19 @@ def look_at_due(connection: Connection, *, context: Context, now: datetime, limi
     found = dossier.load(connection, keys, sources=context.sources, twin_window=context.policy.duplicate_window)
     due: dict[str, datetime | None] = dict.fromkeys(keys)
     for one in found:
-        due[one.transaction.key] = _look_at(connection, one, context=context, now=now)
+        due[one.transaction.key] = _look_alone(connection, one, context=context, now=now)
     evaluations.settle(connection, due)
     return len(keys)
+
+
+def _look_alone(connection: Connection, one: dossier.Dossier, *, context: Context, now: datetime) -> datetime | None:
+    """Look at one transaction so that a defect in it leaves nothing half done and does not stop the others."""
+    try:
+        with connection.begin_nested():
+            return _look_at(connection, one, context=context, now=now)
+    except Exception:
+        log.exception("transaction.undecidable", transaction=one.transaction.key)
+        return now + _DEFECT_WAIT
 
 
 def _look_at(connection: Connection, one: dossier.Dossier, *, context: Context, now: datetime) -> datetime | None:

@@ -1,6 +1,7 @@
 """TELL: messages leave the outbox, each once."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rekon.connectors.channels.contract import Delivery, DeliveryState, OutgoingMessage
@@ -45,7 +46,7 @@ async def _send(context: Context, row: Row) -> Delivery:
     return await channel.send(message, now=context.clock())
 
 
-def record(connection: Connection, *, rows: list[Row], deliveries: list[Delivery], lease: str, now: datetime) -> None:
+def record(connection: Connection, *, rows: Sequence[Row], deliveries: Sequence[Delivery], lease: str, now: datetime) -> None:
     """Write what became of each message."""
     for row, delivery in zip(rows, deliveries, strict=True):
         if delivery.state is DeliveryState.RETRY and row["attempts"] + 1 < _ATTEMPTS_MAX:

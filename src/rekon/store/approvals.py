@@ -1,6 +1,6 @@
 """People's decisions about money: each with its audit row and its effect in one unit of work (I17, I20).
 
-Every function takes the caller's unit of work and either does everything or raises `NotAllowedError` with nothing done.
+A function that raises `NotAllowedError` may have written already: its caller lets the unit of work roll back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.exc import IntegrityError, NoResultFound
+from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from rekon.domain import approval, ledger
 from rekon.domain.approval import NotAllowedError, Person, Question, Refusal, Role, Said, Word
@@ -17,9 +17,11 @@ from rekon.domain.breaks import BreakKind
 from rekon.domain.policy import Policy
 from rekon.domain.refund import RefundState
 from rekon.store import cases, evaluations, journal, limits, refunds, schema, staff
+from rekon.store.tables_books import IS_OURS
 
 Row = Mapping[Any, Any]
 
+_ABOUT_UNKNOWN = frozenset({Word.SETTLED, Word.FAILED})
 _SETTLE_AGREED = "refund.settle_agreed"
 _RESUME_AGREED = "halt.resume_agreed"
 _MADE_BY_STAFF = ("refund.requested", "refund.edited")
@@ -35,6 +37,17 @@ class Decided:
     amount: int
     digest: str
     missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """One person's word about one refund. `seen_digest` is the beginning of the digest he was shown, if any."""
+
+    refund_id: str
+    person: Person
+    word: Word
+    reason: str = ""
+    seen_digest: str | None = None
 
 
 def person_of(row: Row) -> Person:
@@ -67,119 +80,96 @@ def question_of(connection: Connection, row: Row) -> Question:
     )
 
 
-def decide(
-    connection: Connection,
-    refund_id: str,
-    *,
-    person: Person,
-    word: Word,
-    reason: str,
-    policy: Policy,
-    now: datetime,
-    seen_digest: str | None = None,
-) -> Decided:
-    """Take a person's APPROVE or REJECT about a refund that waits for it.
+def take(connection: Connection, ballot: Ballot, *, policy: Policy, now: datetime) -> Decided:
+    """Take a person's word about a refund: APPROVE or REJECT while it waits, SETTLED or FAILED while it is UNKNOWN.
 
-    With enough approvals the refund is APPROVED and due now; ACT compares the digest again before money moves.
+    With enough approvals the refund is APPROVED and due now; ACT compares the digest again before money moves. What
+    supervisors say of an UNKNOWN one is posted in the journal.
 
     Raises:
         NotAllowedError: when the person may not say this, or somebody changed the refund meanwhile.
         sqlalchemy.exc.NoResultFound: when there is no such refund.
     """
-    row = refunds.get(connection, refund_id)
-    _allow(connection, row, person, word=word, reason=reason, seen_digest=seen_digest, now=now)
-    _record(connection, row, person, word=word, reason=reason, now=now)
-    if word is Word.REJECT:
-        return _reject(connection, row, person, reason=reason, now=now)
-    return _approve(connection, row, person, policy=policy, now=now)
+    row = refunds.get(connection, ballot.refund_id)
+    _allow(connection, row, ballot, now=now)
+    if ballot.word in _ABOUT_UNKNOWN:
+        return _settle(connection, row, ballot, policy=policy, now=now)
+    _record(connection, row, ballot, now=now)
+    if ballot.word is Word.REJECT:
+        return _reject(connection, row, ballot, now=now)
+    return _approve(connection, row, ballot, policy=policy, now=now)
 
 
-def _allow(
-    connection: Connection,
-    row: Row,
-    person: Person,
-    *,
-    word: Word,
-    reason: str,
-    seen_digest: str | None,
-    now: datetime,
-) -> None:
+def _allow(connection: Connection, row: Row, ballot: Ballot, *, now: datetime) -> None:
+    person = ballot.person
     refusal = approval.refuse(
         question_of(connection, row),
         person,
-        word,
-        seen_digest=seen_digest,
-        reason=reason,
+        ballot.word,
+        seen_digest=ballot.seen_digest,
+        reason=ballot.reason,
         approved_today=_approved_since(connection, person.staff_id, now - approval.VALID_FOR),
         now=now,
     )
+    if refusal is None and ballot.word is Word.FAILED and _money_was_seen(connection, row["key"]):
+        refusal = Refusal.MONEY_SEEN
     if refusal is not None:
         raise NotAllowedError(refusal)
 
 
-def _record(connection: Connection, row: Row, person: Person, *, word: Word, reason: str, now: datetime) -> None:
+def _record(connection: Connection, row: Row, ballot: Ballot, *, now: datetime) -> None:
     try:
         staff.record_decision(
             connection,
             refund_id=row["refund_id"],
-            staff_id=person.staff_id,
-            decision=word,
-            reason=reason[:400],
+            staff_id=ballot.person.staff_id,
+            decision=ballot.word,
+            reason=ballot.reason,
             digest=row["digest"],
             now=now,
         )
     except IntegrityError as error:
         raise NotAllowedError(Refusal.ALREADY) from error
-    detail = {"staff_id": person.staff_id, "amount": row["amount"], "digest": row["digest"], "reason": reason[:400]}
-    audit(connection, who=person.name, what=f"refund.{word}", about=row["refund_id"], detail=detail, now=now)
+    _audit(connection, row, ballot, what=f"refund.{ballot.word}", now=now)
 
 
-def _approve(connection: Connection, row: Row, person: Person, *, policy: Policy, now: datetime) -> Decided:
+def _audit(connection: Connection, row: Row, ballot: Ballot, *, what: str, now: datetime) -> None:
+    detail = {
+        "staff_id": ballot.person.staff_id,
+        "word": ballot.word,
+        "amount": row["amount"],
+        "digest": row["digest"],
+        "reason": ballot.reason,
+    }
+    audit(connection, who=ballot.person.name, what=what, about=row["refund_id"], detail=detail, now=now)
+
+
+def _approve(connection: Connection, row: Row, ballot: Ballot, *, policy: Policy, now: datetime) -> Decided:
     question = question_of(connection, row)
     done = approval.is_enough(question, Word.APPROVE, policy=policy, now=now)
     to = RefundState.APPROVED if done else RefundState.AWAITING_APPROVAL
     _move(connection, row, to=to, due_at=now if done else None)
-    _tell_case(connection, row, kind="refund.approved", text=f"Disetujui {person.name}", now=now)
+    _tell_case(connection, row, kind="refund.approved", text=f"Disetujui {ballot.person.name}", now=now)
     return _decided(row, to, missing=approval.still_missing(question, policy=policy, now=now))
 
 
-def _reject(connection: Connection, row: Row, person: Person, *, reason: str, now: datetime) -> Decided:
+def _reject(connection: Connection, row: Row, ballot: Ballot, *, now: datetime) -> Decided:
     """The break stays before a person: the agent's money is still out, and only the remedy was refused."""
-    note = f"Pengembalian ditolak {person.name}: {reason}"
+    note = f"Pengembalian ditolak {ballot.person.name}: {ballot.reason}"
     _move(connection, row, to=RefundState.REJECTED, due_at=None, note=note[:400])
     _ask_staff(connection, row, note=note, now=now)
     return _decided(row, RefundState.REJECTED)
 
 
-def settle(
-    connection: Connection,
-    refund_id: str,
-    *,
-    person: Person,
-    word: Word,
-    reason: str,
-    policy: Policy,
-    now: datetime,
-) -> Decided:
-    """Take a supervisor's word on what became of an UNKNOWN refund, SETTLED or FAILED, and post it in the journal.
-
-    Raises:
-        NotAllowedError: when the person may not say this; MONEY_SEEN when our key stands in the wallet and he says
-            that it failed.
-        sqlalchemy.exc.NoResultFound: when there is no such refund.
-    """
-    row = refunds.get(connection, refund_id)
-    _allow(connection, row, person, word=word, reason=reason, seen_digest=None, now=now)
-    if word is Word.FAILED and _money_was_seen(connection, row["key"]):
-        raise NotAllowedError(Refusal.MONEY_SEEN)
-    detail = {"staff_id": person.staff_id, "word": word, "digest": row["digest"], "reason": reason[:400]}
-    audit(connection, who=person.name, what=_SETTLE_AGREED, about=refund_id, detail=detail, now=now)
+def _settle(connection: Connection, row: Row, ballot: Ballot, *, policy: Policy, now: datetime) -> Decided:
+    """Take a supervisor's word on an UNKNOWN refund. It stands in the audit; above the limit two must say the same."""
+    _audit(connection, row, ballot, what=_SETTLE_AGREED, now=now)
     question = question_of(connection, row)
-    if not approval.is_enough(question, word, policy=policy, now=now):
+    if not approval.is_enough(question, ballot.word, policy=policy, now=now):
         _move(connection, row, to=RefundState.UNKNOWN, due_at=None)
         return _decided(row, RefundState.UNKNOWN, missing="seorang penyelia lain")
-    note = f"Ditetapkan {person.name}: {reason}"
-    if word is Word.SETTLED:
+    note = f"Ditetapkan {ballot.person.name}: {ballot.reason}"
+    if ballot.word is Word.SETTLED:
         return _mark_settled(connection, row, note=note, now=now)
     return _mark_failed(connection, row, note=note, now=now)
 
@@ -194,14 +184,10 @@ def _mark_settled(connection: Connection, row: Row, *, note: str, now: datetime)
 def _mark_failed(connection: Connection, row: Row, *, note: str, now: datetime) -> Decided:
     """Take the submission back by a reversing entry and put the break before a person."""
     _move(connection, row, to=RefundState.FAILED, due_at=None, note=note[:400])
-    try:
-        account = journal.debit_account(connection, f"{row['key']}:submitted")
-    except NoResultFound:
-        account = ""
-    if account:
-        provider = "" if account == "own_errors" else account.removeprefix("recoverable:")
-        entry = ledger.refund_failed(row["key"], provider=provider, amount=row["amount"], at=now)
-        journal.post(connection, entry, now=now)
+    account = journal.debit_account(connection, f"{row['key']}:submitted")
+    provider = "" if account == "own_errors" else account.removeprefix("recoverable:")
+    entry = ledger.refund_failed(row["key"], provider=provider, amount=row["amount"], at=now)
+    journal.post(connection, entry, now=now)
     _ask_staff(connection, row, note=note, now=now)
     return _decided(row, RefundState.FAILED)
 
@@ -245,9 +231,7 @@ def find_halt(connection: Connection, scope: str) -> Row | None:
     return connection.execute(query).mappings().one_or_none()
 
 
-def audit(
-    connection: Connection, *, who: str, what: str, about: str, detail: Mapping[str, Any], now: datetime
-) -> None:
+def audit(connection: Connection, *, who: str, what: str, about: str, detail: Mapping[str, Any], now: datetime) -> None:
     """Write down in the caller's unit of work who did what (I20)."""
     connection.execute(insert(schema.audit).values(at=now, who=who[:64], what=what, about=about, detail=dict(detail)))
 
@@ -262,9 +246,7 @@ def _approvals(connection: Connection, refund_id: str) -> Sequence[Said]:
     a = schema.approvals
     query = select(schema.staff, a.c.decision, a.c.digest, a.c.at).join(a, a.c.staff_id == schema.staff.c.staff_id)
     rows = connection.execute(query.where(a.c.refund_id == refund_id).order_by(a.c.id)).mappings()
-    return [
-        Said(person=person_of(row), word=Word(row["decision"]), digest=row["digest"], at=row["at"]) for row in rows
-    ]
+    return [Said(person=person_of(row), word=Word(row["decision"]), digest=row["digest"], at=row["at"]) for row in rows]
 
 
 def _agreed(connection: Connection, what: str, about: str) -> Sequence[Said]:
@@ -300,13 +282,14 @@ def _approved_since(connection: Connection, staff_id: str, since: datetime) -> i
 
 
 def _money_was_seen(connection: Connection, key: str) -> bool:
-    query = select(schema.wallet_lines.c.key).where(schema.wallet_lines.c.reference == key).limit(1)
+    w = schema.wallet_lines.c
+    query = select(w.key).where(w.reference == key, text(IS_OURS)).limit(1)
     return connection.execute(query).first() is not None
 
 
-def _move(connection: Connection, row: Row, *, to: RefundState, **values: Any) -> None:
+def _move(connection: Connection, row: Row, *, to: RefundState, **values: object) -> None:
     """Move by compare-and-set; losing it means that the person decided about something that is no longer there."""
-    if not refunds.move(connection, row, to=to, **values):
+    if not refunds.move(connection, row, to=to, lease=None, **values):
         raise NotAllowedError(Refusal.CHANGED)
 
 
@@ -324,6 +307,4 @@ def _tell_case(connection: Connection, row: Row, *, kind: str, text: str, now: d
 
 
 def _decided(row: Row, state: RefundState, *, missing: str = "") -> Decided:
-    return Decided(
-        refund_id=row["refund_id"], state=state, amount=row["amount"], digest=row["digest"], missing=missing
-    )
+    return Decided(refund_id=row["refund_id"], state=state, amount=row["amount"], digest=row["digest"], missing=missing)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.inserts import upsert, wait_turn
 
 Row = Mapping[Any, Any]
 
@@ -15,11 +15,15 @@ Row = Mapping[Any, Any]
 def credit(
     connection: Connection, *, key: str, agent_id: str, transaction_id: str, amount: int, reason: str, now: datetime
 ) -> Row:
-    """Credit a wallet once a key and return the line, new or old."""
+    """Credit a wallet once a key and return the line, new or old.
+
+    Credits follow each other, so that a server that pulls them by position never passes one that commits later.
+    """
+    wait_turn(connection, "book_lines")
     statement = upsert(connection, schema.book_lines).values(
         key=key, agent_id=agent_id, transaction_id=transaction_id, amount=amount, reason=reason, at=now
     )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["key"]))
+    connection.execute(statement.on_conflict_do_nothing())
     found = find(connection, key)
     if found is None:
         text = "a credit that was just written cannot be read"
@@ -36,7 +40,8 @@ def find(connection: Connection, key: str) -> Row | None:
 def after(connection: Connection, position: int, *, limit: int) -> Sequence[Row]:
     """Read credits behind a position, for a server that pulls them."""
     b = schema.book_lines.c
-    return connection.execute(select(schema.book_lines).where(b.id > position).order_by(b.id).limit(limit)).mappings().all()
+    query = select(schema.book_lines).where(b.id > position).order_by(b.id).limit(limit)
+    return connection.execute(query).mappings().all()
 
 
 def of_transaction(connection: Connection, transaction_id: str) -> Sequence[Row]:

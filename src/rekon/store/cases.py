@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
 from rekon.domain.breaks import NEXT_BREAK_STATES, BreakKind, BreakState
 from rekon.domain.decision import stable_id
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.due import first_aftercare
+from rekon.store.inserts import upsert
+from rekon.store.tables_cases import AWAITS_AFTERCARE, IS_UNPLANNED
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NUMBER_LENGTH = 8
@@ -27,6 +29,11 @@ def case_number(transaction_key: str) -> str:
     return "K" + "".join(letters)
 
 
+def _break_id(transaction_key: str, kind: BreakKind) -> str:
+    """Derive the id of a purchase's break of one kind."""
+    return stable_id("brk", transaction_key, kind.value)
+
+
 def open_case(connection: Connection, transaction: Transaction, *, now: datetime) -> str:
     """Return the case of a purchase, opening it the first time."""
     case_id = stable_id("case", transaction.key)
@@ -40,13 +47,13 @@ def open_case(connection: Connection, transaction: Transaction, *, now: datetime
         opened_at=now,
         version=0,
     )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["case_id"]))
+    connection.execute(statement.on_conflict_do_nothing())
     return case_id
 
 
 def add_event(connection: Connection, case_id: str, *, kind: str, text: str, now: datetime) -> None:
     """Append one line to the chronology. The text never holds a full number."""
-    connection.execute(insert(schema.case_events).values(case_id=case_id, at=now, kind=kind, text=text[:600]))
+    connection.execute(insert(schema.case_events).values(case_id=case_id, at=now, kind=kind, text=text))
 
 
 def open_break(
@@ -65,30 +72,37 @@ def open_break(
     b = schema.breaks.c
     state = BreakState.IN_REVIEW if ask_staff else BreakState.OPEN
     statement = upsert(connection, schema.breaks).values(
-        break_id=stable_id("brk", transaction.key, kind.value),
+        break_id=_break_id(transaction.key, kind),
         transaction_key=transaction.key,
         case_id=case_id,
         kind=kind,
         state=state,
         amount=amount,
-        note=note[:400],
+        note=note,
         rule=rule,
         staff_asked=ask_staff,
         opened_at=now,
         version=0,
     )
-    created = connection.execute(statement.on_conflict_do_nothing(index_elements=["break_id"]).returning(b.break_id)).first()
-    if created is None and not ask_staff:
+    is_new = connection.execute(statement.on_conflict_do_nothing().returning(b.break_id)).first() is not None
+    if not is_new and not (
+        ask_staff and _hand_to_staff(connection, transaction, kind, amount=amount, note=note, rule=rule)
+    ):
         return False
-    if created is None:
-        changed = _hand_to_staff(connection, transaction, kind, amount=amount, note=note, rule=rule)
-        if not changed:
-            return False
-    connection.execute(
-        update(schema.cases).where(schema.cases.c.case_id == case_id).values(state="open", resolved_at=None)
-    )
-    add_event(connection, case_id, kind="break.staff_asked" if ask_staff else "break.opened", text=f"{kind.value} {rule}", now=now)
+    _open_again(connection, case_id)
+    event = "break.staff_asked" if ask_staff else "break.opened"
+    add_event(connection, case_id, kind=event, text=f"{kind.value} {rule}", now=now)
     return True
+
+
+def _open_again(connection: Connection, case_id: str) -> None:
+    """Open a resolved or closed case; the aftercare planned for it is planned anew when it is resolved again."""
+    c = schema.cases.c
+    connection.execute(
+        update(schema.cases)
+        .where(c.case_id == case_id, c.state != "open")
+        .values(state="open", resolved_at=None, aftercare_due_at=None, version=c.version + 1)
+    )
 
 
 def _hand_to_staff(
@@ -97,23 +111,29 @@ def _hand_to_staff(
     b = schema.breaks.c
     change = (
         update(schema.breaks)
-        .where(b.transaction_key == transaction.key, b.kind == kind, b.staff_asked.is_(False))
-        .values(
-            state=BreakState.IN_REVIEW, staff_asked=True, amount=amount, note=note[:400], rule=rule, resolved_at=None, version=b.version + 1
-        )
+        .where(b.break_id == _break_id(transaction.key, kind), b.staff_asked.is_(False), _may_be_reviewed())
+        .values(**_in_review(note), amount=amount, rule=rule)
     )
     return connection.execute(change.returning(b.break_id)).first() is not None
+
+
+def _may_be_reviewed() -> ColumnElement[bool]:
+    """A written-off break stays written off: a person accepted that loss."""
+    return schema.breaks.c.state != BreakState.WRITTEN_OFF
+
+
+def _in_review(note: str) -> dict[str, Any]:
+    version = schema.breaks.c.version + 1
+    return {"state": BreakState.IN_REVIEW, "staff_asked": True, "note": note, "resolved_at": None, "version": version}
 
 
 def ask_staff(connection: Connection, transaction_key: str, kind: BreakKind, *, note: str, now: datetime) -> None:
     """Put an existing break before a person because an action of ours did not work."""
     b = schema.breaks.c
-    connection.execute(
-        update(schema.breaks)
-        .where(b.transaction_key == transaction_key, b.kind == kind)
-        .values(state=BreakState.IN_REVIEW, staff_asked=True, note=note[:400], resolved_at=None, version=b.version + 1)
-    )
+    change = update(schema.breaks).where(b.break_id == _break_id(transaction_key, kind), _may_be_reviewed())
     case_id = stable_id("case", transaction_key)
+    if connection.execute(change.values(**_in_review(note)).returning(b.break_id)).first() is not None:
+        _open_again(connection, case_id)
     add_event(connection, case_id, kind="break.staff_asked", text=f"{kind.value} {note}", now=now)
 
 
@@ -132,7 +152,7 @@ def move_break(connection: Connection, break_id: str, *, to: BreakState, now: da
 
 def resolve(connection: Connection, transaction: Transaction, *, kind: BreakKind, rule: str, now: datetime) -> bool:
     """Close a break, and its case once every break of it is closed."""
-    if not move_break(connection, stable_id("brk", transaction.key, kind.value), to=BreakState.RESOLVED, now=now):
+    if not move_break(connection, _break_id(transaction.key, kind), to=BreakState.RESOLVED, now=now):
         return False
     case_id = stable_id("case", transaction.key)
     add_event(connection, case_id, kind="break.resolved", text=f"{kind.value} {rule}", now=now)
@@ -143,7 +163,9 @@ def resolve(connection: Connection, transaction: Transaction, *, kind: BreakKind
 def close_if_done(connection: Connection, case_id: str, *, now: datetime) -> None:
     """Resolve a case without open breaks."""
     b, c = schema.breaks.c, schema.cases.c
-    still = select(b.break_id).where(b.case_id == case_id, b.state.in_([BreakState.OPEN, BreakState.IN_REVIEW])).limit(1)
+    still = (
+        select(b.break_id).where(b.case_id == case_id, b.state.in_([BreakState.OPEN, BreakState.IN_REVIEW])).limit(1)
+    )
     if connection.execute(still).first() is None:
         connection.execute(
             update(schema.cases)
@@ -159,17 +181,10 @@ def mark_felt(connection: Connection, case_id: str) -> None:
 
 def reopen(connection: Connection, case_id: str, *, reason: str, now: datetime) -> None:
     """Open a case again because the agent said so, and put its breaks before a person."""
-    b, c = schema.breaks.c, schema.cases.c
-    connection.execute(
-        update(schema.cases)
-        .where(c.case_id == case_id)
-        .values(state="open", resolved_at=None, aftercare_due_at=None, version=c.version + 1)
-    )
-    connection.execute(
-        update(schema.breaks)
-        .where(b.case_id == case_id, b.state == BreakState.RESOLVED)
-        .values(state=BreakState.IN_REVIEW, staff_asked=True, note=reason[:400], resolved_at=None, version=b.version + 1)
-    )
+    b = schema.breaks.c
+    _open_again(connection, case_id)
+    change = update(schema.breaks).where(b.case_id == case_id, b.state == BreakState.RESOLVED)
+    connection.execute(change.values(**_in_review(reason)))
     add_event(connection, case_id, kind="case.reopened", text=reason, now=now)
 
 
@@ -179,8 +194,8 @@ def felt_without_aftercare(connection: Connection, *, limit: int) -> list[Mappin
     query = (
         select(c.case_id, c.resolved_at, t.family)
         .join(schema.transactions, t.key == c.transaction_key)
-        .where(c.state == "resolved", c.felt.is_(True), c.aftercare_due_at.is_(None))
-        .order_by(c.resolved_at)
+        .where(text(IS_UNPLANNED))
+        .order_by(c.resolved_at, c.case_id)
         .limit(limit)
     )
     return list(connection.execute(query).mappings())
@@ -189,14 +204,14 @@ def felt_without_aftercare(connection: Connection, *, limit: int) -> list[Mappin
 def due_aftercare(connection: Connection, *, now: datetime, limit: int) -> list[Mapping[Any, Any]]:
     """Find cases whose aftercare is due."""
     c = schema.cases.c
-    query = select(schema.cases).where(c.aftercare_due_at <= now, c.state == "resolved").order_by(c.aftercare_due_at).limit(limit)
+    query = select(schema.cases).where(c.aftercare_due_at <= now, text(AWAITS_AFTERCARE))
+    query = query.order_by(c.aftercare_due_at, c.case_id).limit(limit)
     return list(connection.execute(query).mappings())
 
 
 def next_aftercare(connection: Connection) -> datetime | None:
     """Say when the next aftercare is due."""
-    c = schema.cases.c
-    return connection.execute(select(func.min(c.aftercare_due_at)).where(c.state == "resolved")).scalar_one()
+    return first_aftercare(connection)
 
 
 def plan_aftercare(connection: Connection, case_id: str, *, due_at: datetime) -> None:
@@ -206,12 +221,12 @@ def plan_aftercare(connection: Connection, case_id: str, *, due_at: datetime) ->
 
 
 def close(connection: Connection, case_id: str, *, now: datetime) -> None:
-    """Close a case for good after its aftercare went out."""
+    """Close a resolved case for good after its aftercare."""
     c = schema.cases.c
-    connection.execute(
-        update(schema.cases).where(c.case_id == case_id, c.state == "resolved").values(state="closed", version=c.version + 1)
-    )
-    add_event(connection, case_id, kind="case.closed", text="Tindak lanjut terkirim", now=now)
+    change = update(schema.cases).where(c.case_id == case_id, c.state == "resolved")
+    change = change.values(state="closed", version=c.version + 1)
+    if connection.execute(change.returning(c.case_id)).first() is not None:
+        add_event(connection, case_id, kind="case.closed", text="Tindak lanjut selesai", now=now)
 
 
 def recent_aftercare(connection: Connection, agent_id: str, *, since: datetime) -> bool:
@@ -224,7 +239,7 @@ def recent_aftercare(connection: Connection, agent_id: str, *, since: datetime) 
 def numbers(connection: Connection, case_ids: Sequence[str]) -> dict[str, str]:
     """Map case ids to the numbers agents quote."""
     c = schema.cases.c
-    return dict(connection.execute(select(c.case_id, c.number).where(c.case_id.in_(case_ids))).tuples().all())
+    return dict(connection.execute(select(c.case_id, c.number).where(c.case_id.in_(case_ids))).all())
 
 
 AFTERCARE_GAP = timedelta(hours=24)

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from rekon.domain.breaks import BreakKind
 from rekon.domain.decision import stable_id
 from rekon.domain.transaction import Leg
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.due import first_chase
+from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
 CHASE_AFTER = timedelta(hours=2)
@@ -36,7 +37,7 @@ def open_complaint(
         answer="",
     )
     c = schema.complaints.c
-    created = statement.on_conflict_do_nothing(index_elements=["transaction_key", "provider"]).returning(c.complaint_id)
+    created = statement.on_conflict_do_nothing().returning(c.complaint_id)
     return complaint_id if connection.execute(created).first() is not None else None
 
 
@@ -80,7 +81,7 @@ def find(connection: Connection, complaint_id: str) -> Row | None:
 def due_chases(connection: Connection, *, now: datetime, limit: int) -> Sequence[Row]:
     """Find complaints that wait too long for an answer."""
     c = schema.complaints.c
-    query = select(schema.complaints).where(c.chase_due_at <= now).order_by(c.chase_due_at).limit(limit)
+    query = select(schema.complaints).where(c.chase_due_at <= now).order_by(c.chase_due_at, c.complaint_id).limit(limit)
     return connection.execute(query).mappings().all()
 
 
@@ -92,9 +93,4 @@ def plan_chase(connection: Connection, complaint_id: str, *, due_at: datetime | 
 
 def next_chase(connection: Connection) -> datetime | None:
     """Say when the next reminder is due."""
-    return connection.execute(select(func.min(schema.complaints.c.chase_due_at))).scalar_one()
-
-
-def audit(connection: Connection, *, who: str, what: str, about: str, detail: Mapping[str, Any], now: datetime) -> None:
-    """Write one audit row in the caller's unit of work (I20)."""
-    connection.execute(insert(schema.audit).values(at=now, who=who, what=what, about=about, detail=dict(detail)))
+    return first_chase(connection)

@@ -12,8 +12,8 @@ from rekon.domain.decision import RULE_VERSION, Decision, evidence_digest
 from rekon.domain.policy import Policy, ProviderRules
 from rekon.domain.snapshot import freeze
 from rekon.store import schema
-from rekon.store.books import upsert
 from rekon.store.dossier import Dossier
+from rekon.store.inserts import upsert
 
 
 def remember_configuration(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select, tuple_
+from sqlalchemy import Column, Connection, Table, select
 
 from rekon.domain.breaks import BreakKind, BreakState
 from rekon.domain.facts import BreakFact, History, Twin
@@ -65,7 +65,10 @@ def load(
 
 def _group(connection: Connection, table: Table, column: Column[Any], keys: Iterable[str]) -> Grouped:
     grouped: dict[str, list[Any]] = defaultdict(list)
-    query = select(table).where(column.in_(list(keys)))
+    wanted = list(keys)
+    if not wanted:
+        return grouped
+    query = select(table).where(column.in_(wanted))
     for row in connection.execute(query).mappings():
         grouped[row[column.name]].append(row)
     return grouped
@@ -88,23 +91,24 @@ class _Histories:
         self._twin_window = twin_window
         self._legs = legs
         self._marks = books.marks(connection)
-        self._breaks = self._by_transaction(schema.breaks, keys)
-        self._refunds = self._by_transaction(schema.refunds, keys)
-        self._messages = self._by_transaction(schema.messages, keys)
-        self._results = self._by_transaction(schema.order_results, keys)
-        self._complaints = self._by_transaction(schema.complaints, keys)
         self._cases = self._by_transaction(schema.cases, keys)
-        self._vouchers = self._by_transaction(schema.vouchers, keys)
+        # Whatever rekon did about a purchase hangs on its case, and most purchases never have one.
+        known = sorted(self._cases)
+        self._breaks = self._by_transaction(schema.breaks, known)
+        self._refunds = self._by_transaction(schema.refunds, known)
+        self._messages = self._by_transaction(schema.messages, known)
+        self._results = self._by_transaction(schema.order_results, known)
+        self._complaints = self._by_transaction(schema.complaints, known)
+        self._vouchers = self._by_transaction(schema.vouchers, known)
         self._statements = self._statement_lines()
 
     def _by_transaction(self, table: Table, keys: Sequence[str]) -> Grouped:
         return _group(self._connection, table, table.c.transaction_key, keys)
 
     def _statement_lines(self) -> Mapping[tuple[str, str], list[Any]]:
-        refs = [(row["provider"], row["ref_id"]) for group in self._legs.values() for row in group]
+        refs = {row["ref_id"] for group in self._legs.values() for row in group}
         grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
-        s = schema.statement_lines.c
-        query = select(schema.statement_lines).where(tuple_(s.provider, s.ref_id).in_(refs))
+        query = select(schema.statement_lines).where(schema.statement_lines.c.ref_id.in_(refs))
         for row in self._connection.execute(query).mappings() if refs else ():
             grouped[row["provider"], row["ref_id"]].append(rows.statement_line(row))
         return grouped
@@ -130,7 +134,9 @@ class _Histories:
             complaint_state=complaint["state"] if complaint else "",
             complaint_sent_at=complaint["sent_at"] if complaint else None,
             case_number=self._cases[key][0]["number"] if self._cases[key] else "",
-            vouchers={BreakKind(v["break_kind"]): (v["code"], v["amount"], v["expires_at"]) for v in self._vouchers[key]},
+            vouchers={
+                BreakKind(v["break_kind"]): (v["code"], v["amount"], v["expires_at"]) for v in self._vouchers[key]
+            },
             statement_lines=tuple(
                 line for row in self._legs[key] for line in self._statements.get((row["provider"], row["ref_id"]), ())
             ),
@@ -165,7 +171,7 @@ def agent_balance(connection: Connection, agent_id: str, *, not_before: datetime
     query = (
         select(w.balance_after)
         .where(w.agent_id == agent_id, w.posted_at >= not_before)
-        .order_by(w.posted_at.desc(), w.sequence.desc())
+        .order_by(w.posted_at.desc(), w.sequence.desc().nulls_last(), w.key.desc())
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()

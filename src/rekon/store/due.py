@@ -3,41 +3,53 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Label, ScalarSelect, Select, Table, func, select
+from sqlalchemy import BigInteger, Connection, Label, ScalarSelect, Select, Table, func, select, text, type_coerce
 
 from rekon.store import schema
+from rekon.store.tables_books import IS_NEW
+from rekon.store.tables_cases import AWAITS_AFTERCARE, IS_UNPLANNED
+from rekon.store.tables_effects import IS_OPEN
+from rekon.store.types import Instant
 
 
-def _first(table: Table, column: str = "due_at") -> ScalarSelect[datetime]:
-    return select(func.min(table.c[column])).scalar_subquery()
+def _first(table: Table, column: str = "due_at") -> Select[datetime | None]:
+    """Ask for the smallest due time. Said so that the index over rows that are due at all answers it."""
+    return select(func.min(table.c[column])).where(table.c[column].is_not(None))
 
 
-_OPEN_PROMISES = select(func.min(schema.promises.c.due_at)).where(schema.promises.c.state == "open").scalar_subquery()
-_UNREAD = select(func.min(schema.inbox.c.received_at)).where(schema.inbox.c.state == "new").scalar_subquery()
-_NEW_ANSWERS = select(func.min(schema.answers.c.at)).where(schema.answers.c.state == "new").scalar_subquery()
-_UNPLANNED = (
-    select(func.min(schema.cases.c.resolved_at))
-    .where(schema.cases.c.state == "resolved", schema.cases.c.felt, schema.cases.c.aftercare_due_at.is_(None))
-    .scalar_subquery()
-)
-_AFTERCARE = (
-    select(func.min(schema.cases.c.aftercare_due_at)).where(schema.cases.c.state == "resolved").scalar_subquery()
-)
+def _first_where(table: Table, column: str, condition: str) -> Select[datetime | None]:
+    return select(func.min(table.c[column])).where(text(condition))
 
-_TIMES: dict[str, tuple[ScalarSelect[datetime], ...]] = {
+
+_AFTERCARE = _first_where(schema.cases, "aftercare_due_at", AWAITS_AFTERCARE)
+_CHASES = _first(schema.complaints, "chase_due_at")
+_PROMISES: Select[datetime | None] = select(
+    type_coerce(func.min(type_coerce(schema.promises.c.due_at, BigInteger)) + 1, Instant)
+).where(text(IS_OPEN))
+"""A promise is broken just after its time: news in the last instant still keeps it."""
+_UNREAD = _first_where(schema.inbox, "received_at", IS_NEW)
+_NEW_ANSWERS = _first_where(schema.answers, "at", IS_NEW)
+_UNPLANNED = _first_where(schema.cases, "resolved_at", IS_UNPLANNED)
+
+_TIMES: dict[str, tuple[Select[datetime | None], ...]] = {
     "check": (_first(schema.schedule), _UNREAD),
     "decide": (_first(schema.evaluations),),
     "act": (_first(schema.refunds), _first(schema.order_results), _first(schema.vouchers)),
     "tell": (_first(schema.messages),),
-    "follow_up": (_NEW_ANSWERS, _UNPLANNED, _AFTERCARE, _OPEN_PROMISES, _first(schema.complaints, "chase_due_at")),
+    "follow_up": (_NEW_ANSWERS, _UNPLANNED, _AFTERCARE, _PROMISES, _CHASES),
 }
 
 
-def _labels() -> list[Label[datetime]]:
-    return [time.label(f"{stage}_{number}") for stage, times in _TIMES.items() for number, time in enumerate(times)]
+def _labels() -> list[Label[datetime | None]]:
+    parts: list[tuple[str, ScalarSelect[datetime | None]]] = [
+        (f"{stage}_{number}", query.scalar_subquery())
+        for stage, queries in _TIMES.items()
+        for number, query in enumerate(queries)
+    ]
+    return [part.label(name) for name, part in parts]
 
 
-_ALL: Select[Any] = select(*_labels())
+_ALL: Select[*tuple[Any, ...]] = select(*_labels())
 
 
 def times(connection: Connection) -> dict[str, datetime | None]:
@@ -47,3 +59,28 @@ def times(connection: Connection) -> dict[str, datetime | None]:
         stage: min((at for n in range(len(parts)) if (at := row[f"{stage}_{n}"]) is not None), default=None)
         for stage, parts in _TIMES.items()
     }
+
+
+def first_due(connection: Connection, table: Table) -> datetime | None:
+    """Say when the first row of a table is due."""
+    return _read(connection, _first(table))
+
+
+def first_promise(connection: Connection) -> datetime | None:
+    """Say when the first open promise is broken."""
+    return _read(connection, _PROMISES)
+
+
+def first_aftercare(connection: Connection) -> datetime | None:
+    """Say when the first resolved case is asked after."""
+    return _read(connection, _AFTERCARE)
+
+
+def first_chase(connection: Connection) -> datetime | None:
+    """Say when the first provider is reminded of a complaint."""
+    return _read(connection, _CHASES)
+
+
+def _read(connection: Connection, query: Select[datetime | None]) -> datetime | None:
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found

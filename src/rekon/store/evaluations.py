@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, or_, select, type_coerce, update
 
 from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
+from rekon.store.due import first_due
 from rekon.store.inserts import insert_rows, upsert
 from rekon.store.types import micros, span
 
@@ -100,5 +101,4 @@ def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> N
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next transaction is due."""
-    found: datetime | None = connection.execute(select(func.min(schema.evaluations.c.due_at))).scalar_one()
-    return found
+    return first_due(connection, schema.evaluations)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from rekon.domain.refund import RefundState
 from rekon.store import schema
@@ -37,7 +37,7 @@ def export(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     return {name: sorted(_plain(connection, query), key=str) for name, query in queries.items()}
 
 
-def _plain(connection: Connection, query: Any) -> list[dict[str, Any]]:
+def _plain(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -49,9 +49,11 @@ def summarise(connection: Connection) -> Summary:
     waiting = select(func.count()).select_from(schema.refunds).where(r.state == RefundState.AWAITING_APPROVAL)
     return Summary(
         transactions=_count(connection, schema.transactions),
-        breaks=dict(connection.execute(select(b.kind, func.count()).group_by(b.kind)).tuples().all()),
+        breaks=dict(connection.execute(select(b.kind, func.count()).group_by(b.kind)).all()),
         open=dict(
-            connection.execute(select(b.kind, func.count()).where(b.resolved_at.is_(None)).group_by(b.kind)).tuples().all()
+            connection.execute(select(b.kind, func.count()).where(b.resolved_at.is_(None)).group_by(b.kind))
+            .tuples()
+            .all()
         ),
         refunds_settled=count,
         refunds_amount=int(amount),
@@ -62,5 +64,5 @@ def summarise(connection: Connection) -> Summary:
     )
 
 
-def _count(connection: Connection, table: Any) -> int:
+def _count(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()

@@ -1,25 +1,26 @@
 """What is known of each provider account: clock skew, balance, check errors, waiting times it asked for."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
 
 
-def note(connection: Connection, *, provider: str, account: str, **values: Any) -> None:
-    """Write what was seen of a provider account."""
+def note(connection: Connection, *, provider: str, account: str, **values: object) -> None:
+    """Write what was seen of a provider account: columns of `provider_health`."""
     statement = upsert(connection, schema.provider_health).values(
         provider=provider, account=account, check_errors=0, unreadable=0, quarantined_because=""
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["provider", "account"]))
-    h = schema.provider_health.c
-    connection.execute(update(schema.provider_health).where(h.provider == provider, h.account == account).values(**values))
+    if values:
+        h = schema.provider_health.c
+        change = update(schema.provider_health).where(h.provider == provider, h.account == account)
+        connection.execute(change.values(**values))
 
 
 def all_of(connection: Connection) -> dict[tuple[str, str], Row]:

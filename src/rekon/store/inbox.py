@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, tuple_, update
 
 from rekon.domain.callback import Verdict
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.inserts import upsert
+from rekon.store.tables_books import IS_EARLY, IS_NEW
+
+_REFS_A_QUERY = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +37,10 @@ def store(
         provider=provider,
         fingerprint=fingerprint,
         body=body,
-        content_type=content_type[:100],
+        content_type=content_type,
         verdict=verdict,
         state="new",
+        ref_id="",
         copies=1,
         received_at=now,
     )
@@ -48,8 +52,7 @@ def store(
 
 def unread(connection: Connection, *, limit: int) -> list[StoredCallback]:
     """Read callbacks nobody looked at yet, oldest first."""
-    i = schema.inbox.c
-    query = select(schema.inbox).where(i.state == "new").order_by(i.id).limit(limit).with_for_update(skip_locked=True)
+    query = select(schema.inbox).where(text(IS_NEW)).order_by(schema.inbox.c.id).limit(limit)
     return [
         StoredCallback(
             id=row["id"],
@@ -60,7 +63,7 @@ def unread(connection: Connection, *, limit: int) -> list[StoredCallback]:
             verdict=Verdict(row["verdict"]),
             received_at=row["received_at"],
         )
-        for row in connection.execute(query).mappings()
+        for row in connection.execute(query.with_for_update(skip_locked=True)).mappings()
     ]
 
 
@@ -72,5 +75,20 @@ def mark_read(connection: Connection, ids: Sequence[int], *, state: str = "read"
 
 def has_unread(connection: Connection) -> bool:
     """Say whether a callback waits."""
-    query = select(schema.inbox.c.id).where(schema.inbox.c.state == "new").limit(1)
+    query = select(schema.inbox.c.id).where(text(IS_NEW)).limit(1)
     return connection.execute(query).first() is not None
+
+
+def keep_early(connection: Connection, identity: int, *, ref_id: str) -> None:
+    """Keep a callback that came before its order: providers are often quicker than the server's own report."""
+    change = update(schema.inbox).where(schema.inbox.c.id == identity).values(state="early", ref_id=ref_id[:128])
+    connection.execute(change)
+
+
+def wake(connection: Connection, refs: Sequence[tuple[str, str]]) -> None:
+    """Have callbacks read again whose orders came in now: (provider, reference) pairs."""
+    i = schema.inbox.c
+    for start in range(0, len(refs), _REFS_A_QUERY):
+        part = refs[start : start + _REFS_A_QUERY]
+        mine = tuple_(i.provider, i.ref_id).in_(part)
+        connection.execute(update(schema.inbox).where(text(IS_EARLY), mine).values(state="new"))

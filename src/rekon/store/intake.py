@@ -50,7 +50,13 @@ def take(connection: Connection, batch: Batch, *, now: datetime) -> Taken:
     refused += [Refused(index=c.index, field=c.field, reason=c.reason, row=batch.rows[c.index]) for c in done.conflicts]
     refused.sort(key=lambda one: one.index)
     quarantine.keep(
-        connection, refused, source=batch.source, book=batch.book, origin=batch.origin, first_line=batch.first_line, now=now
+        connection,
+        refused,
+        source=batch.source,
+        book=batch.book,
+        origin=batch.origin,
+        first_line=batch.first_line,
+        now=now,
     )
     if batch.as_of is not None:
         books.advance_mark(connection, source=batch.source, book=batch.book, read_to=batch.as_of, now=now)

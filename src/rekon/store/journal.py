@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, insert, select
 from rekon.domain.decision import stable_id
 from rekon.domain.ledger import Entry, Posting, Side
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.inserts import upsert
 
 
 def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
@@ -23,8 +23,8 @@ def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
         occurred_at=entry.occurred_at,
         recorded_at=now,
     )
-    j = schema.journal_entries.c
-    if connection.execute(statement.on_conflict_do_nothing(index_elements=["event"]).returning(j.entry_id)).first() is None:
+    created = statement.on_conflict_do_nothing().returning(schema.journal_entries.c.entry_id)
+    if connection.execute(created).first() is None:
         return False
     connection.execute(insert(schema.postings), [_row(entry_id, posting) for posting in entry.postings])
     return True

@@ -10,6 +10,9 @@ _LEASED = (schema.schedule, schema.refunds, schema.order_results, schema.voucher
 
 
 def release_all(connection: Connection, now: datetime) -> None:
-    """Free every lease and make its row due now. Only the one daemon of a SQLite file may do this."""
+    """Free every lease and make its row due now. On PostgreSQL others may hold them, and nothing happens."""
+    if connection.dialect.name != "sqlite":
+        return
     for table in _LEASED:
-        connection.execute(update(table).where(table.c.lease.is_not(None)).values(lease=None, due_at=now))
+        held = table.c.due_at.is_not(None) & table.c.lease.is_not(None)
+        connection.execute(update(table).where(held).values(lease=None, due_at=now))

@@ -6,15 +6,19 @@ No counter is kept anywhere else, so a restart, a second daemon or a lowered lim
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, delete, func, literal, select, type_coerce
 
+from rekon.domain.money import format_rupiah
 from rekon.domain.policy import Policy
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.inserts import upsert, wait_turn
+from rekon.store.types import micros, span
 
 _HOUR = timedelta(minutes=60)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
+_HISTORY_DAYS = 28
+_TIMES_USUAL = 3
 GLOBAL = "all"
 
 
@@ -28,8 +32,7 @@ class Refusal:
 
 def take_turn(connection: Connection) -> None:
     """Make intents wait for each other, so that two daemons cannot both take the last place in a limit."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7265)"))
+    wait_turn(connection, "intents")
 
 
 def check(
@@ -51,29 +54,43 @@ def check(
 
 
 def _velocity(connection: Connection, amount: int, *, policy: Policy, now: datetime) -> Refusal | None:
+    """Compare the last 60 minutes with three times the mean of the same hour of the last 28 days (G6)."""
     r = schema.refunds.c
-    counted = select(func.count(), func.coalesce(func.sum(r.amount), 0)).where(
-        r.automatic.is_(True), r.never_formed.is_(False), r.submitted_at > now - _HOUR
+    count, total = _counted(connection, r.submitted_at > now - _HOUR)
+    since = now - _HOUR - timedelta(days=_HISTORY_DAYS)
+    past_count, past_total = _counted(
+        connection, (r.submitted_at > since) & (r.submitted_at <= now - _HOUR) & _is_same_hour(now)
     )
-    count, total = connection.execute(counted).one()
-    history = select(func.count(), func.coalesce(func.sum(r.amount), 0)).where(
-        r.automatic.is_(True), r.never_formed.is_(False), r.submitted_at > now - 28 * _DAY, r.submitted_at <= now - _HOUR
-    )
-    past_count, past_total = connection.execute(history).one()
-    usual = 3 / (28 * 24)
-    count_limit = max(policy.breaker_count, int(past_count * usual))
-    amount_limit = max(policy.breaker_amount, int(int(past_total) * usual))
+    count_limit = max(policy.breaker_count, _TIMES_USUAL * past_count // _HISTORY_DAYS)
+    amount_limit = max(policy.breaker_amount, _TIMES_USUAL * past_total // _HISTORY_DAYS)
     if count + 1 > count_limit:
         return Refusal(f"lebih dari {count_limit} pengembalian otomatis dalam 60 menit", halts=True)
-    if int(total) + amount > amount_limit:
-        return Refusal(f"lebih dari Rp {amount_limit} pengembalian otomatis dalam 60 menit", halts=True)
+    if total + amount > amount_limit:
+        return Refusal(f"lebih dari {format_rupiah(amount_limit)} pengembalian otomatis dalam 60 menit", halts=True)
     return None
+
+
+def _counted(connection: Connection, when: ColumnElement[bool]) -> tuple[int, int]:
+    r = schema.refunds.c
+    query: Select[int, int] = select(func.count(), func.coalesce(func.sum(r.amount), 0)).where(
+        r.automatic.is_(True), r.never_formed.is_(False), when
+    )
+    count, total = connection.execute(query).one()
+    return count, int(total)
+
+
+def _is_same_hour(now: datetime) -> ColumnElement[bool]:
+    """Say whether a refund was submitted within the 60 minutes before this time of day."""
+    age = literal(micros(now), BigInteger) - type_coerce(schema.refunds.c.submitted_at, BigInteger)
+    return age % span(_DAY) < span(_HOUR)
 
 
 def _agent_day(connection: Connection, agent_id: str, *, policy: Policy, now: datetime) -> str:
     r, t = schema.refunds.c, schema.transactions.c
     today = select(func.count()).where(r.agent_id == agent_id, r.automatic.is_(True), r.submitted_at > now - _DAY)
-    sold = select(func.count()).select_from(schema.transactions).where(t.agent_id == agent_id, t.ordered_at > now - _WEEK)
+    sold = (
+        select(func.count()).select_from(schema.transactions).where(t.agent_id == agent_id, t.ordered_at > now - _WEEK)
+    )
     weekly = connection.execute(sold).scalar_one()
     limit = max(policy.agent_day_count, weekly * policy.agent_day_share_percent // 700)
     if connection.execute(today).scalar_one() + 1 > limit:
@@ -89,7 +106,7 @@ def halted(connection: Connection, scope: str) -> str:
 
 def halt(connection: Connection, *, scope: str, reason: str, by: str, now: datetime) -> None:
     """Stop automatic money of a scope. The first reason stays."""
-    statement = upsert(connection, schema.halts).values(scope=scope, reason=reason[:300], opened_at=now, opened_by=by)
+    statement = upsert(connection, schema.halts).values(scope=scope, reason=reason, opened_at=now, opened_by=by)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["scope"]))
 
 

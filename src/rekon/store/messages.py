@@ -5,13 +5,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, text, update
 
 from rekon.domain.decision import stable_id
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.due import first_due, first_promise
+from rekon.store.inserts import upsert
+from rekon.store.tables_effects import IS_NEW, IS_OPEN
 
 Row = Mapping[Any, Any]
+
+_IS_NEW_ANSWER = text(f"answers.{IS_NEW}")
+_COPIED = (
+    "event",
+    "case_id",
+    "transaction_key",
+    "break_kind",
+    "agent_id",
+    "audience",
+    "channel",
+    "address",
+    "template",
+    "variant",
+    "text",
+    "short_text",
+    "answer_url",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +63,7 @@ def message_id(event: str) -> str:
 def add(connection: Connection, message: NewMessage, *, now: datetime) -> bool:
     """Put a message into the outbox, once an event, with the promise it makes. Returns whether it is new."""
     identity = message_id(message.event)
-    names = (
-        "event case_id transaction_key break_kind agent_id audience channel address template variant text short_text answer_url"
-    ).split()
-    values = {name: getattr(message, name) for name in names}
+    values = {name: getattr(message, name) for name in _COPIED}
     statement = upsert(connection, schema.messages).values(
         message_id=identity,
         variables=[list(pair) for pair in message.variables],
@@ -60,7 +76,7 @@ def add(connection: Connection, message: NewMessage, *, now: datetime) -> bool:
         **values,
     )
     m = schema.messages.c
-    created = statement.on_conflict_do_nothing(index_elements=["event"]).returning(m.message_id)
+    created = statement.on_conflict_do_nothing().returning(m.message_id)
     if connection.execute(created).first() is None:
         return False
     if message.case_id:
@@ -95,21 +111,25 @@ def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, 
     if found:
         ids = [row["message_id"] for row in found]
         connection.execute(
-            update(schema.messages).where(m.message_id.in_(ids)).values(due_at=lease_until, lease=lease, attempts=m.attempts + 1)
+            update(schema.messages)
+            .where(m.message_id.in_(ids))
+            .values(due_at=lease_until, lease=lease, attempts=m.attempts + 1)
         )
     return found
 
 
-def record(connection: Connection, row: Row, *, lease: str, **values: Any) -> bool:
+def record(connection: Connection, row: Row, *, lease: str, **values: object) -> bool:
     """Write what became of a message, fenced by the lease."""
     m = schema.messages.c
-    change = update(schema.messages).where(m.message_id == row["message_id"], m.lease == lease).values(lease=None, **values)
+    change = (
+        update(schema.messages).where(m.message_id == row["message_id"], m.lease == lease).values(lease=None, **values)
+    )
     return connection.execute(change.returning(m.message_id)).first() is not None
 
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next message is due."""
-    return connection.execute(select(func.min(schema.messages.c.due_at))).scalar_one()
+    return first_due(connection, schema.messages)
 
 
 def find(connection: Connection, identity: str) -> Row | None:
@@ -133,28 +153,29 @@ def newest_of(connection: Connection, agent_id: str) -> Row | None:
 
 
 def record_answer(connection: Connection, identity: str, *, answer: str, now: datetime) -> bool:
-    """Keep an agent's answer. The first one counts. Returns whether it is the first."""
+    """Keep an agent's answer to a message that exists. The first one counts. Returns whether it is the first."""
+    asked = find(connection, identity)
+    if asked is None:
+        return False
     statement = upsert(connection, schema.answers).values(message_id=identity, answer=answer, at=now, state="new")
-    a = schema.answers.c
-    first = connection.execute(statement.on_conflict_do_nothing(index_elements=["message_id"]).returning(a.message_id)).first()
-    m = schema.messages.c
-    agent = connection.execute(select(m.agent_id).where(m.message_id == identity)).scalar_one_or_none()
-    if agent:
-        connection.execute(update(schema.agents).where(schema.agents.c.agent_id == agent).values(last_inbound_at=now))
-    return first is not None
+    first = statement.on_conflict_do_nothing(index_elements=["message_id"]).returning(schema.answers.c.message_id)
+    a = schema.agents.c
+    connection.execute(update(schema.agents).where(a.agent_id == asked["agent_id"]).values(last_inbound_at=now))
+    return connection.execute(first).first() is not None
 
 
 def new_answers(connection: Connection, *, limit: int) -> Sequence[Row]:
     """Read answers nobody acted on yet, with the message each one answers."""
     a, m = schema.answers.c, schema.messages.c
     query = select(schema.messages, a.answer, a.at).join(schema.answers, a.message_id == m.message_id)
-    return connection.execute(query.where(a.state == "new").order_by(a.at, a.message_id).limit(limit)).mappings().all()
+    query = query.where(_IS_NEW_ANSWER).order_by(a.at, a.message_id).limit(limit)
+    return connection.execute(query).mappings().all()
 
 
 def has_new_answers(connection: Connection) -> bool:
     """Say whether an answer waits."""
-    a = schema.answers.c
-    return connection.execute(select(a.message_id).where(a.state == "new").limit(1)).first() is not None
+    query = select(schema.answers.c.message_id).where(_IS_NEW_ANSWER).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def mark_answer(connection: Connection, identity: str) -> None:
@@ -165,21 +186,23 @@ def mark_answer(connection: Connection, identity: str) -> None:
 def due_promises(connection: Connection, *, now: datetime, limit: int) -> Sequence[Row]:
     """Find open promises whose time has passed."""
     p = schema.promises.c
-    query = select(schema.promises).where(p.state == "open", p.due_at < now).order_by(p.due_at, p.promise_id).limit(limit)
+    query = select(schema.promises).where(text(IS_OPEN), p.due_at < now)
+    query = query.order_by(p.due_at, p.promise_id).limit(limit)
     return connection.execute(query).mappings().all()
 
 
 def settle_promise(connection: Connection, promise_id: str, *, state: str, now: datetime) -> bool:
     """Close a promise as kept, broken or void, once."""
     p = schema.promises.c
-    change = update(schema.promises).where(p.promise_id == promise_id, p.state == "open").values(state=state, settled_at=now)
+    change = (
+        update(schema.promises).where(p.promise_id == promise_id, p.state == "open").values(state=state, settled_at=now)
+    )
     return connection.execute(change.returning(p.promise_id)).first() is not None
 
 
 def next_promise(connection: Connection) -> datetime | None:
-    """Say when the next open promise is due."""
-    p = schema.promises.c
-    return connection.execute(select(func.min(p.due_at)).where(p.state == "open")).scalar_one()
+    """Say when the next open promise is broken."""
+    return first_promise(connection)
 
 
 def last_inbound(connection: Connection, agent_id: str) -> datetime | None:

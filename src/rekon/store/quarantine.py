@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.inserts import upsert
+from rekon.store.tables_books import IS_WAITING
 
 Row = Mapping[Any, Any]
 
@@ -26,21 +27,28 @@ class Refused:
 
 
 def keep(
-    connection: Connection, refused: Sequence[Refused], *, source: str, book: str, origin: str, first_line: int, now: datetime
+    connection: Connection,
+    refused: Sequence[Refused],
+    *,
+    source: str,
+    book: str,
+    origin: str,
+    first_line: int,
+    now: datetime,
 ) -> None:
-    """Keep refused rows. The same row from the same place is kept once."""
+    """Keep refused rows. The same row of the same book is kept once, however often its source sends it again."""
     rows = []
     for one in refused:
-        plain = json.loads(json.dumps(dict(one.row), default=str))
-        mark = json.dumps([source, book, origin, first_line + one.index, plain], sort_keys=True, default=str)
+        plain = _plain(one.row)
+        mark = json.dumps([source, book, plain], sort_keys=True)
         rows.append(
             {
                 "source": source,
                 "book": book,
-                "origin": origin[:256],
+                "origin": origin,
                 "line": first_line + one.index,
-                "field": one.field[:64],
-                "reason": one.reason[:400],
+                "field": one.field,
+                "reason": one.reason,
                 "row": plain,
                 "fingerprint": hashlib.sha256(mark.encode()).hexdigest(),
                 "state": "waiting",
@@ -52,16 +60,23 @@ def keep(
         connection.execute(statement.on_conflict_do_nothing(index_elements=["fingerprint"]), rows)
 
 
+def _plain(row: Mapping[str, object]) -> dict[str, Any]:
+    """Write a row as JSON that every database takes: cells of spreadsheets may hold dates and NaN."""
+    text_ = json.dumps({str(name): value for name, value in row.items()}, default=str)
+    plain: dict[str, Any] = json.loads(text_, parse_constant=str)
+    return plain
+
+
 def waiting(connection: Connection, *, limit: int = 200) -> Sequence[Row]:
     """List rows that wait for a person, oldest first."""
-    q = schema.quarantine.c
-    query = select(schema.quarantine).where(q.state == "waiting").order_by(q.id).limit(limit)
+    query = select(schema.quarantine).where(text(IS_WAITING)).order_by(schema.quarantine.c.id).limit(limit)
     return connection.execute(query).mappings().all()
 
 
 def find(connection: Connection, identity: int) -> Row | None:
     """Find one quarantined row."""
-    return connection.execute(select(schema.quarantine).where(schema.quarantine.c.id == identity)).mappings().one_or_none()
+    query = select(schema.quarantine).where(schema.quarantine.c.id == identity)
+    return connection.execute(query).mappings().one_or_none()
 
 
 def change(connection: Connection, identity: int, *, row: Mapping[str, object]) -> bool:

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, text, update
 
 from rekon.domain.decision import RULE_VERSION, Decision, evidence_digest, stable_id
 from rekon.domain.refund import RefundState, check_refund_move, refund_key
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.due import first_due
+from rekon.store.inserts import upsert
+from rekon.store.tables_effects import NEEDS_A_PERSON
 
 Row = Mapping[Any, Any]
 
@@ -47,8 +49,8 @@ def request(connection: Connection, transaction: Transaction, decision: Decision
         attempts=0,
         version=0,
     )
-    r = schema.refunds.c
-    return connection.execute(statement.on_conflict_do_nothing(index_elements=["key"]).returning(r.refund_id)).first() is not None
+    created = statement.on_conflict_do_nothing().returning(schema.refunds.c.refund_id)
+    return connection.execute(created).first() is not None
 
 
 def get(connection: Connection, refund_id: str) -> Row:
@@ -72,13 +74,21 @@ def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, 
     return found
 
 
-def move(connection: Connection, row: Row, *, to: RefundState, lease: str | None = None, **values: Any) -> bool:
-    """Move a refund by compare-and-set on state and version, fenced by the lease. Returns whether it was still ours (I8, I16)."""
+def move(connection: Connection, row: Row, *, to: RefundState, lease: str | None = None, **values: object) -> bool:
+    """Move a refund by compare-and-set on state and version, fenced by the lease (I8, I16).
+
+    Returns whether it was still ours.
+
+    Raises:
+        IllegalMoveError: when a refund never goes from that state to this one.
+    """
     before = RefundState(row["state"])
     if before is not to:
         check_refund_move(before, to)
     r = schema.refunds.c
-    change = update(schema.refunds).where(r.refund_id == row["refund_id"], r.state == before, r.version == row["version"])
+    change = update(schema.refunds).where(
+        r.refund_id == row["refund_id"], r.state == before.value, r.version == row["version"]
+    )
     if lease is not None:
         change = change.where(r.lease == lease)
     change = change.values(state=to, version=row["version"] + 1, lease=None, **values)
@@ -87,14 +97,14 @@ def move(connection: Connection, row: Row, *, to: RefundState, lease: str | None
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next refund is due for a step."""
-    return connection.execute(select(func.min(schema.refunds.c.due_at))).scalar_one()
+    return first_due(connection, schema.refunds)
 
 
 def waiting(connection: Connection) -> Sequence[Row]:
     """List refunds that wait for a person, oldest first."""
     r = schema.refunds.c
-    query = select(schema.refunds).where(r.state.in_([RefundState.AWAITING_APPROVAL, RefundState.UNKNOWN]))
-    return connection.execute(query.order_by(r.requested_at)).mappings().all()
+    query = select(schema.refunds).where(text(NEEDS_A_PERSON)).order_by(r.requested_at, r.refund_id)
+    return connection.execute(query).mappings().all()
 
 
 def listed(connection: Connection, *, state: str | None, limit: int) -> Sequence[Row]:

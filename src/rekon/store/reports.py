@@ -9,10 +9,7 @@ from sqlalchemy import Connection, select
 from rekon.domain.decision import stable_id
 from rekon.domain.outcome import Reading, ReportSource, StatusReport
 from rekon.store import rows, schema
-from rekon.store.books import upsert
-
-_NOTE_LENGTH = 400
-_SERIAL_LENGTH = 512
+from rekon.store.inserts import upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +41,10 @@ def _row(report: NewReport) -> dict[str, object]:
         "source": report.source,
         "outcome": reading.outcome,
         "failure_class": reading.failure_class,
-        "raw_code": reading.raw_code[:64],
+        "raw_code": reading.raw_code,
         "reason": reading.reason,
-        "note": reading.note[:_NOTE_LENGTH],
-        "serial_number": reading.serial_number[:_SERIAL_LENGTH] if reading.serial_number else None,
+        "note": reading.note,
+        "serial_number": reading.serial_number or None,
         "price": reading.price,
         "balance": reading.balance,
         "contacts": list(reading.contacts),

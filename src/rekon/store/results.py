@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from rekon.domain.refund import result_key
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.due import first_due
+from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
 
@@ -32,7 +33,7 @@ def request(
         attempts=0,
     )
     o = schema.order_results.c
-    created = statement.on_conflict_do_nothing(index_elements=["transaction_key"]).returning(o.key)
+    created = statement.on_conflict_do_nothing().returning(o.key)
     return connection.execute(created).first() is not None
 
 
@@ -47,18 +48,16 @@ def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, 
     return found
 
 
-def record(
-    connection: Connection, row: Row, *, lease: str, state: str, due_at: datetime | None, now: datetime
-) -> bool:
+def record(connection: Connection, row: Row, *, lease: str, state: str, due_at: datetime | None, now: datetime) -> bool:
     """Write the server's answer, fenced by the lease."""
     o = schema.order_results.c
-    values = {"state": state, "due_at": due_at, "lease": None, "attempts": row["attempts"] + 1}
+    change = update(schema.order_results).where(o.key == row["key"], o.lease == lease)
+    change = change.values(state=state, due_at=due_at, lease=None, attempts=row["attempts"] + 1)
     if due_at is None:
-        values["answered_at"] = now
-    change = update(schema.order_results).where(o.key == row["key"], o.lease == lease).values(values)
+        change = change.values(answered_at=now)
     return connection.execute(change.returning(o.key)).first() is not None
 
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next intent is due."""
-    return connection.execute(select(func.min(schema.order_results.c.due_at))).scalar_one()
+    return first_due(connection, schema.order_results)

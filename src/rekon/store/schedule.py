@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rekon.domain.transaction import Leg, LegState
 from rekon.store import rows, schema
+from rekon.store.due import first_due
 from rekon.store.inserts import insert_rows, upsert
 from rekon.store.types import micros
 
@@ -55,7 +56,7 @@ def claim(
     query = select(s.c.leg_key, s.c.asked_at).where(s.c.due_at <= now).order_by(s.c.due_at, s.c.leg_key).limit(limit)
     if skip:
         query = query.where(s.c.provider.not_in(skip))
-    asked = dict(connection.execute(query.with_for_update(skip_locked=True)).tuples().all())
+    asked = dict(connection.execute(query.with_for_update(skip_locked=True)).all())
     if not asked:
         return []
     connection.execute(update(s).where(s.c.leg_key.in_(asked)).values(due_at=lease_until, lease=lease))
@@ -104,7 +105,7 @@ def _unchanged(connection: Connection, legs: Sequence[Leg]) -> set[str]:
         return set()
     c = schema.legs.c
     query = select(c.key, c.version).where(c.key.in_([leg.key for leg in legs])).order_by(c.key).with_for_update()
-    stored = dict(connection.execute(query).tuples().all())
+    stored = dict(connection.execute(query).all())
     return {leg.key for leg in legs if stored.get(leg.key) == leg.version}
 
 
@@ -174,5 +175,4 @@ def hasten(connection: Connection, leg_key: str, *, provider: str, now: datetime
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next leg is due."""
-    found: datetime | None = connection.execute(select(func.min(schema.schedule.c.due_at))).scalar_one()
-    return found
+    return first_due(connection, schema.schedule)

@@ -25,8 +25,10 @@ def add(connection: Connection, *, name: str, role: str, token: str, now: dateti
         sqlalchemy.exc.IntegrityError: if the name is taken.
     """
     staff_id = stable_id("stf", name.lower())
-    row = {"staff_id": staff_id, "name": name, "role": role, "token_hash": token_hash(token), "active": True, "added_at": now}
-    connection.execute(insert(schema.staff).values(row))
+    statement = insert(schema.staff).values(
+        staff_id=staff_id, name=name, role=role, token_hash=token_hash(token), active=True, added_at=now
+    )
+    connection.execute(statement)
     return staff_id
 
 
@@ -52,8 +54,8 @@ def listed(connection: Connection) -> list[Row]:
 
 def approvals_of(connection: Connection, refund_id: str) -> list[Row]:
     """Read who decided what about a refund."""
-    a = schema.approvals.c
-    query = select(schema.approvals, schema.staff.c.role, schema.staff.c.name).join(schema.staff, schema.staff.c.staff_id == a.staff_id)
+    a, s = schema.approvals.c, schema.staff.c
+    query = select(schema.approvals, s.role, s.name).join(schema.staff, s.staff_id == a.staff_id)
     return list(connection.execute(query.where(a.refund_id == refund_id).order_by(a.id)).mappings())
 
 
@@ -63,7 +65,9 @@ def record_decision(
     """Append one person's decision.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: if this person decided about this refund before.
+        sqlalchemy.exc.IntegrityError: if this person decided about this refund on this evidence before.
     """
-    row = {"refund_id": refund_id, "staff_id": staff_id, "decision": decision, "reason": reason, "digest": digest, "at": now}
-    connection.execute(insert(schema.approvals).values(row))
+    statement = insert(schema.approvals).values(
+        refund_id=refund_id, staff_id=staff_id, decision=decision, reason=reason, digest=digest, at=now
+    )
+    connection.execute(statement)

@@ -19,7 +19,11 @@ from rekon.store.tables_base import index_where, metadata
 from rekon.store.types import Exact, Instant, Quoted, Serial
 
 IS_NEW = "state = 'new'"
+IS_EARLY = "state = 'early'"
+"""A callback whose order rekon has not seen yet; it is read again when the order comes in."""
 IS_WAITING = "state = 'waiting'"
+IS_OURS = "reference LIKE 'refund:%'"
+"""Wallet lines that carry a key of ours, a handful among all."""
 
 marks = Table(
     "marks",
@@ -154,6 +158,7 @@ wallet_lines = Table(
     Column("sequence", BigInteger),
     Column("recorded_at", Instant, nullable=False),
     Index("ix_wallet_lines_agent", "agent_id", "posted_at"),
+    index_where(IS_OURS, "ix_wallet_lines_reference", "reference"),
 )
 """Mutations of agents' balances. A line may come before its order, so its purchase is no foreign key."""
 
@@ -222,8 +227,10 @@ inbox = Table(
     Column("content_type", Quoted(100), nullable=False),
     Column("verdict", String(12), nullable=False),
     Column("state", String(12), nullable=False),
+    Column("ref_id", String(128), nullable=False),
     Column("copies", Integer, nullable=False),
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("provider", "fingerprint"),
     index_where(IS_NEW, "ix_inbox_new", "id"),
+    index_where(IS_EARLY, "ix_inbox_early", "provider", "ref_id"),
 )

@@ -25,7 +25,7 @@ cases = Table(
     index_where(AWAITS_AFTERCARE, "ix_cases_aftercare", "aftercare_due_at"),
     index_where(IS_UNPLANNED, "ix_cases_unplanned", "resolved_at"),
 )
-"""One a purchase. `number` has 40 bits, so two cases in a million may share one: it finds a case, it does not name it."""
+"""One a purchase. `number` has 40 bits, so of a million cases two may share one: it finds a case, never names it."""
 
 case_events = Table(
     "case_events",

@@ -1,4 +1,4 @@
-"""Tables of what rekon does: refunds, order results, vouchers, complaints and messages, each an intent before its act."""
+"""Tables of what rekon does: refunds, order results, vouchers, complaints and messages, each written before its act."""
 
 from sqlalchemy import (
     JSON,

@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     String,
     Table,
@@ -38,6 +39,7 @@ approvals = Table(
     Column("digest", String(64), nullable=False),
     Column("at", Instant, nullable=False),
     UniqueConstraint("refund_id", "staff_id", "digest"),
+    Index("ix_approvals_staff", "staff_id", "at"),
 )
 """Who agreed to what. Append-only; changed evidence has another digest and is decided anew (I17)."""
 
@@ -97,7 +99,7 @@ audit = Table(
     Column("at", Instant, nullable=False),
     Column("who", String(64), nullable=False),
     Column("what", String(64), nullable=False),
-    Column("about", Quoted(300), nullable=False),
+    Column("about", Quoted(300), nullable=False, index=True),
     Column("detail", JSON, nullable=False),
 )
 """Who moved what. Append-only."""

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL: instants, exact decimals, words from outside, row numbers."""
+"""Column types that mean the same on SQLite and PostgreSQL: instants, exact decimals, words from outside."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

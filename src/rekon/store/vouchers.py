@@ -11,14 +11,19 @@ from rekon.domain.decision import RULE_VERSION
 from rekon.domain.policy import Policy
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.books import upsert
+from rekon.store.due import first_due
+from rekon.store.inserts import upsert, wait_turn
 
 Row = Mapping[Any, Any]
 _MONTH = timedelta(days=30)
 
 
 def refusal(connection: Connection, *, agent_id: str, amount: int, policy: Policy, now: datetime) -> str:
-    """Say why no voucher may be issued by rule alone, or an empty text (rulebook 3.6 caps)."""
+    """Say why no voucher may be issued by rule alone, or an empty text (rulebook 3.6 caps).
+
+    Units of work that ask follow each other until they end, so that two of them cannot spend the last of a budget.
+    """
+    wait_turn(connection, "vouchers")
     v = schema.vouchers.c
     since = now - _MONTH
     spent = connection.execute(select(func.coalesce(func.sum(v.amount), 0)).where(v.issued_at > since)).scalar_one()
@@ -58,7 +63,7 @@ def issue(
         attempts=0,
     )
     v = schema.vouchers.c
-    created = statement.on_conflict_do_nothing(index_elements=["transaction_key"]).returning(v.code)
+    created = statement.on_conflict_do_nothing().returning(v.code)
     return connection.execute(created).first() is not None
 
 
@@ -96,17 +101,17 @@ def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, 
     return found
 
 
-def record(connection: Connection, row: Row, *, lease: str, **values: Any) -> bool:
+def record(connection: Connection, row: Row, *, lease: str, **values: object) -> bool:
     """Write what became of a payment, fenced by the lease."""
     v = schema.vouchers.c
     values = {"lease": None, **values}
-    change = update(schema.vouchers).where(v.code == row["code"], v.lease == lease).values(values)
+    change = update(schema.vouchers).where(v.code == row["code"], v.lease == lease).values(**values)
     return connection.execute(change.returning(v.code)).first() is not None
 
 
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next voucher payment is due."""
-    return connection.execute(select(func.min(schema.vouchers.c.due_at))).scalar_one()
+    return first_due(connection, schema.vouchers)
 
 
 def listed(connection: Connection, *, agent_id: str | None = None, limit: int = 200) -> Sequence[Row]:
@@ -118,7 +123,11 @@ def listed(connection: Connection, *, agent_id: str | None = None, limit: int = 
     return connection.execute(query).mappings().all()
 
 
-def mark_sent(connection: Connection, row: Row, *, lease: str, now: datetime) -> None:
-    """Commit that the payment is about to be told, before any byte leaves."""
+def mark_sent(connection: Connection, row: Row, *, lease: str, now: datetime) -> bool:
+    """Commit that the payment is about to be told, before any byte leaves.
+
+    Returns whether the lease still held; who lost it must not send (I16).
+    """
     v = schema.vouchers.c
-    connection.execute(update(schema.vouchers).where(v.code == row["code"], v.lease == lease).values(sent_at=now))
+    change = update(schema.vouchers).where(v.code == row["code"], v.lease == lease).values(sent_at=now)
+    return connection.execute(change.returning(v.code)).first() is not None

@@ -1,4 +1,4 @@
-"""A played server: Starlette on a loopback socket in a thread, and a bare socket for replies that are not HTTP at all."""
+"""A played server: Starlette on a loopback socket in a thread, and a bare socket for replies that are no HTTP."""
 
 import socket
 import threading

@@ -83,7 +83,7 @@ def test_a_server_that_stores_offsets_needs_no_zone():
         ({"wallet__columns__amount": "pg_sleep(5)"}, "may not be called"),
         ({"wallet__columns__amount": "m.amount FROM m UNION SELECT pin"}, "UNION"),
         ({"wallet__columns__amount": "(SELECT amount"}, "parentheses"),
-        ({"wallet__where": "1 = 1) OR (1 = 1"}, None),
+        ({"wallet__where": "1 = 1) OR (1 = 1"}, "parentheses"),
         ({"wallet__where": "m.id = :secret"}, "secret"),
         ({"wallet__where": "1 = 1 -- x"}, "comment"),
         ({"wallet__tables": "m FOR UPDATE"}, "UPDATE"),
@@ -97,9 +97,6 @@ def test_a_server_that_stores_offsets_needs_no_zone():
     ],
 )
 def test_a_mapping_that_cannot_be_trusted_is_refused_when_it_is_loaded(changes, said):
-    if said is None:
-        parse_mapping(changed(**changes))
-        return
     with pytest.raises(MappingError, match=said):
         parse_mapping(changed(**changes))
 

@@ -30,7 +30,7 @@ from rekon.connectors.gateways.contract import (
 from rekon.connectors.gateways.sql_plan import ORDER_BINDS, SqlPlan, Step, parse_plan
 from rekon.connectors.sources.convert import exact
 from rekon.connectors.sources.mapping import SqlMapping, parse_mapping
-from rekon.connectors.sources.select_only import check_select
+from rekon.connectors.sources.select_only import check_part, check_select
 from rekon.connectors.sources.sql import rows_where
 from rekon.connectors.sources.tables import as_table, refuse
 from rekon.domain.intake import Book
@@ -118,6 +118,7 @@ class SqlGateway:
         self._run = run
         if self._reads_wallet():
             statement = self._mapping.books[Book.WALLET].selecting(self._plan.wallet_where)
+            check_part(self._plan.wallet_where)
             check_select(statement, binds=ORDER_BINDS)
 
     @property

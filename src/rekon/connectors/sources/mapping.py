@@ -12,7 +12,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rekon.connectors.sources.convert import MONEY, TEXT, Convert, WordMap, query_value
-from rekon.connectors.sources.select_only import StatementRefusedError, check_select
+from rekon.connectors.sources.select_only import StatementRefusedError, check_part, check_select
 from rekon.connectors.sources.tables import MappingError, as_table, as_text, as_texts, only_known, refuse
 from rekon.domain.intake import FIELDS, REQUIRED_FIELDS, Book
 
@@ -156,6 +156,11 @@ def _check_fields(book: Book, given: set[str]) -> None:
 
 
 def _check_statements(mapping: BookMapping) -> None:
+    for where, part in (*mapping.parts.items(), *mapping.columns.items()):
+        try:
+            check_part(part)
+        except StatementRefusedError as error:
+            refuse(f"{mapping.book.value}.{where}", str(error))
     for has_top in (False, True):
         made = mapping.statements(has_top=has_top)
         for statement in (made.new_first, made.new_next, made.changed_since, made.changed_next):

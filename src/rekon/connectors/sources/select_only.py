@@ -70,6 +70,21 @@ def check_select(statement: str, *, binds: frozenset[str]) -> None:
         _refuse("a statement must be one SELECT with its parentheses closed")
 
 
+def check_part(part: str) -> None:
+    """Let a part of a statement pass that stays inside its own parentheses, so that it cannot reach around others.
+
+    Raises:
+        StatementRefusedError: a parenthesis closes that the part did not open, or stays open.
+    """
+    depth = 0
+    for _, text in _tokens(part):
+        depth += (text == "(") - (text == ")")
+        if depth < 0:
+            break
+    if depth:
+        _refuse("the parentheses of this part do not match")
+
+
 def _tokens(statement: str) -> list[tuple[str, str]]:
     found = []
     position = 0

@@ -2,11 +2,12 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from rekon.connectors.sources.convert import exact
 from rekon.connectors.sources.file_error import FileError
@@ -33,15 +34,11 @@ def read_xlsx(path: Path, *, book: Book) -> Rows:
         FileError: for a file that is no workbook, missing columns, values beside the header's columns.
     """
     openpyxl = _load("openpyxl", name=path.name, extra="")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about styles, which nobody reads here
-        workbook = _open_workbook(openpyxl, path)
-    try:
+    with path.open("rb") as handle, closing(_open_workbook(openpyxl, handle, name=path.name)) as workbook:
         sheet = workbook.worksheets[0]
         sheet.reset_dimensions()
-        yield from _sheet_rows(sheet.iter_rows(values_only=True), book=book, name=path.name)
-    finally:
-        workbook.close()
+        with closing(sheet.iter_rows(values_only=True)) as rows:
+            yield from _sheet_rows(rows, book=book, name=path.name)
 
 
 def read_parquet(path: Path, *, book: Book) -> Rows:
@@ -64,11 +61,13 @@ def read_parquet(path: Path, *, book: Book) -> Rows:
         yield from _parquet_rows(connection, path, names=names, zoned=zoned, fault=duckdb.Error)
 
 
-def _open_workbook(openpyxl: Any, path: Path) -> Any:  # noqa: ANN401 - openpyxl is loaded by name
+def _open_workbook(openpyxl: Any, handle: BinaryIO, *, name: str) -> Any:  # noqa: ANN401 - openpyxl is loaded by name
     try:
-        return openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles, which nobody reads here
+            return openpyxl.load_workbook(handle, read_only=True, data_only=True)
     except Exception:  # noqa: BLE001 - a broken workbook fails in the zip, the XML or the reader, each in its own way
-        _refuse(path.name, None, "bukan berkas Excel (.xlsx) yang utuh", "Buka di Excel, simpan ulang sebagai .xlsx")
+        _refuse(name, None, "bukan berkas Excel (.xlsx) yang utuh", "Buka di Excel, simpan ulang sebagai .xlsx")
 
 
 def _sheet_rows(rows: Iterator[Sequence[object]], *, book: Book, name: str) -> Rows:

@@ -14,6 +14,7 @@ Rows = Iterator[tuple[int, dict[str, object]]]
 
 LINE_BYTES_MAX = 1024 * 1024
 _DELIMITERS = (",", ";", "\t")
+_BLANK = " \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _SAVE_AS = 'Simpan ulang sebagai "CSV UTF-8" lalu impor lagi'
@@ -42,7 +43,7 @@ def read_json_lines(path: Path, *, book: Book) -> Rows:
     del book
     with path.open("rb") as handle:
         for number, line in enumerate(_Lines(handle, name=path.name), start=1):
-            if not line.strip():
+            if not line.strip(_BLANK):
                 continue
             try:
                 row = read_object(line)
@@ -96,7 +97,10 @@ def _header(line: str, *, book: Book) -> tuple[list[str], str]:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])]
+    try:
+        return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def _records(lines: Iterator[str], names: list[str], *, delimiter: str, name: str) -> Rows:

@@ -69,7 +69,9 @@ def _after_own_refund(facts: Facts, proof: Proof) -> list[Decision]:
     if not unpaid or not facts.is_open(proof.kind):
         return []
     note = "Pengembalian yang diajukan tidak jadi dibayar dan saldo belum kembali. Putuskan langkah berikutnya."
-    return to_staff(facts, proof.kind, rule="remedy.refund_refused", evidence=proof.evidence, note=note, amount=facts.net)
+    return to_staff(
+        facts, proof.kind, rule="remedy.refund_refused", evidence=proof.evidence, note=note, amount=facts.net
+    )
 
 
 def _server_pays(facts: Facts, proof: Proof) -> list[Decision]:
@@ -114,7 +116,7 @@ def _server_disagrees(facts: Facts, proof: Proof) -> list[Decision]:
 
 
 def _after_telling(facts: Facts, proof: Proof, *, rule: str, note: str) -> list[Decision]:
-    """Give the server time to act on our word; a refusal (409) or no such call goes to a person after one more reading."""
+    """Give the server time to act on our word; a refusal (409) goes to a person after the books were read again."""
     result, told_at = facts.history.order_result, facts.history.order_result_at or facts.now
     acts = result in ("failed:pending", "failed:accepted")
     ends_at = told_at + facts.policy.server_refund_limit if acts else told_at
@@ -191,14 +193,25 @@ def _claim_deposit(facts: Facts, proof: Proof) -> list[Decision]:
 
 
 def _cash_card(facts: Facts, proof: Proof) -> list[Decision]:
-    """A customer paid in cash: a person gives it back and ticks it with proof."""
+    """A customer paid in cash: a person gives it back and ticks it with proof; a text to forward goes with it."""
     if facts.at_stake <= 0:
         return []
     note = "Pelanggan membayar tunai dan pengisian gagal. Kembalikan uangnya, lalu catat buktinya."
     if not facts.transaction.order_status.is_final:
         note = f"{note} Order masih terbuka: tutup dahulu agar tidak dikirim ulang."
     amount = facts.transaction.price
-    return to_staff(facts, proof.kind, rule="remedy.cash", evidence=proof.evidence, note=note, amount=amount)
+    decisions = to_staff(facts, proof.kind, rule="remedy.cash", evidence=proof.evidence, note=note, amount=amount)
+    if facts.is_recent and not facts.was_told("M01", proof.kind):
+        told = Decision(
+            action=Action.TELL,
+            rule="remedy.cash_text",
+            break_kind=proof.kind,
+            template="M01",
+            amount=amount,
+            reason=proof.reason or "unknown",
+        )
+        decisions.append(told)
+    return decisions
 
 
 def wait(due_at: datetime, rule: str) -> Decision:
