@@ -2,43 +2,26 @@
 
 import dataclasses
 import secrets
-import tomllib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import httpx
-from sqlalchemy import create_engine
 
-from rekon import resources
-from rekon.connectors.channels.contract import Channel
-from rekon.connectors.channels.email import EmailChannel, MailSecurity, MailServer
-from rekon.connectors.channels.file import FileChannel
-from rekon.connectors.channels.sql_outbox import SqlOutboxChannel, generic_outbox, otomax_outbox
-from rekon.connectors.channels.telegram import TelegramChannel
-from rekon.connectors.channels.webhook import WebhookChannel
-from rekon.connectors.channels.whatsapp import WhatsAppChannel
-from rekon.connectors.gateways.contract import Gateway, GatewayClass
-from rekon.connectors.gateways.http import HttpGateway, HttpGatewaySettings
+from rekon import resources, wiring
 from rekon.connectors.providers.account import ProviderAccount
 from rekon.connectors.providers.callbacks import ProviderDoor
 from rekon.connectors.providers.client import ProviderClient
 from rekon.connectors.providers.definition import Definition, load_definitions
 from rekon.connectors.providers.http_client import make_http_client
-from rekon.connectors.sources.mapping import parse_mapping
-from rekon.connectors.sources.sql import SqlSource
 from rekon.domain.breaks import BreakKind, Mode
 from rekon.domain.message import TemplateBook, parse_reasons, parse_templates
 from rekon.domain.policy import Policy
 from rekon.domain.transaction import RefundOwner
-from rekon.settings import ChannelTable as ChannelSettings
 from rekon.settings import ConfigError, Settings, load
-from rekon.settings import GatewayTable as GatewaySettings
-from rekon.stages.book_gateway import BookGateway
-from rekon.stages.context import Connectors, Context, Feed, Runner, Words, in_thread, inline
+from rekon.stages.context import Connectors, Context, Runner, Words, in_thread, inline
 from rekon.store import decisions, migrate
 from rekon.store.dossier import SourceRules
 from rekon.store.engine import Store, check_durability
@@ -165,11 +148,11 @@ def open_installation(config: Path, *, run: Runner | None = None) -> Installatio
         accounts=accounts,
         clients=_clients(settings, definitions, accounts, closers),
         gateways={},
-        channels=_channels(settings, state_dir, closers),
-        feeds=tuple(_feeds(settings)),
+        channels=wiring.build_channels(settings, state_dir, closers),
+        feeds=tuple(wiring.build_feeds(settings)),
     )
     context = _context(settings, store=store, clock=clock, connectors=connectors, definitions=definitions, run=run)
-    gateways = _gateways(settings, context, closers)
+    gateways = wiring.build_gateways(settings, context, closers)
     context = dataclasses.replace(context, connectors=dataclasses.replace(connectors, gateways=gateways))
     door = ProviderDoor(definitions, list(accounts.values()))
     return Installation(
@@ -188,11 +171,7 @@ def load_provider_definitions(state_dir: Path | None) -> dict[str, Definition]:
 
 def load_templates(locale: str) -> TemplateBook:
     """Read the message templates of a language."""
-    return parse_templates(_toml("config", "templates", f"{locale}.toml"))
-
-
-def _toml(*parts: str) -> dict[str, Any]:
-    return tomllib.loads(resources.data_path(*parts).read_text(encoding="utf-8"))
+    return parse_templates(wiring.read_toml("config", "templates", f"{locale}.toml"))
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -231,7 +210,7 @@ def _context(
         },
         words=Words(
             book=load_templates(settings.server.locale),
-            reasons=parse_reasons(_toml("config", "reasons.toml")),
+            reasons=parse_reasons(wiring.read_toml("config", "reasons.toml")),
             provider_titles={name: d.title for name, d in definitions.items()},
             default_channel=words.default_channel,
             operator_channel=words.operator_channel,
@@ -286,111 +265,6 @@ def _clients(
                 definitions[provider], account, http, deadline_seconds=deadline
             )
     return clients
-
-
-def _feeds(settings: Settings) -> Iterator[Feed]:
-    """Build what rekon reads by itself: watched folders and the servers' own databases."""
-    for source, table in settings.sources.items():
-        database = None
-        if table.sql_url is not None:
-            mapping = parse_mapping(_toml("config", "sources", f"{table.sql_preset}.toml"), zone=table.zone)
-            database = SqlSource(create_engine(table.sql_url.get_secret_value()), mapping)
-        if database is not None or table.drop_folder:
-            folder = Path(table.drop_folder) if table.drop_folder else None
-            yield Feed(source=source, zone=ZoneInfo(table.zone), folder=folder, database=database)
-
-
-def _plain_client(closers: list[Callable[[], Awaitable[Any]]]) -> httpx.AsyncClient:
-    client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=httpx.Limits(max_connections=8))
-    closers.append(client.aclose)
-    return client
-
-
-def _gateways(settings: Settings, context: Context, closers: list[Callable[[], Awaitable[Any]]]) -> dict[str, Gateway]:
-    """Build the gateway of every source that has one."""
-    built: dict[str, Gateway] = {}
-    for source, table in settings.sources.items():
-        if table.gateway:
-            built[source] = _gateway(table.gateway, settings.gateway[table.gateway], settings, context, closers)
-    return built
-
-
-def _gateway(
-    name: str,
-    table: GatewaySettings,
-    settings: Settings,
-    context: Context,
-    closers: list[Callable[[], Awaitable[Any]]],
-) -> Gateway:
-    if table.kind == "book":
-        return BookGateway(context)
-    if table.kind == "sql":
-        return _sql_gateway(name, table, context.clock)
-    return HttpGateway(
-        _plain_client(closers),
-        HttpGatewaySettings(
-            name=name,
-            base_url=table.url,
-            gateway_class=GatewayClass(table.gateway_class),
-            window_seconds=table.window_hours * 3600,
-            deadline_seconds=settings.checks.deadline_seconds,
-            token=table.token.get_secret_value() if table.token else "",
-        ),
-    )
-
-
-def _sql_gateway(name: str, table: GatewaySettings, clock: Callable[[], datetime]) -> Gateway:
-    from rekon.connectors.gateways.sql import SqlGateway, parse_preset  # noqa: PLC0415 - only installations that use it
-
-    if table.sql_url is None or not table.preset:
-        text = f"gateway.{name}: kind sql needs sql_url and preset"
-        raise ConfigError(text)
-    preset = parse_preset(_toml("config", "sources", f"{table.preset}.toml"))
-    return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, clock=clock, name=name)
-
-
-def _channels(settings: Settings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]) -> dict[str, Channel]:
-    return {name: _channel(name, table, state_dir, closers) for name, table in settings.channels.items()}
-
-
-def _channel(
-    name: str, table: ChannelSettings, state_dir: Path, closers: list[Callable[[], Awaitable[Any]]]
-) -> Channel:
-    options = dict(table.options)
-    hidden = {key: value.get_secret_value() for key, value in table.secrets.items()}
-    if table.kind == "file":
-        return FileChannel(state_dir / str(options.get("folder", "messages")), name=name)
-    if table.kind == "email":
-        server = MailServer(
-            hostname=str(options["hostname"]),
-            port=int(options.get("port", 587)),
-            security=MailSecurity(str(options.get("security", "starttls"))),
-            username=str(options.get("username", "")),
-            password=hidden.get("password", ""),
-        )
-        return EmailChannel(server, sender=str(options["sender"]), name=name)
-    if table.kind == "sql_outbox":
-        preset = (
-            otomax_outbox()
-            if options.get("preset") == "otomax"
-            else generic_outbox(str(options.get("table", "rekon_outbox")))
-        )
-        return SqlOutboxChannel(create_engine(hidden["url"]), preset, name=name)
-    return _http_channel(name, table.kind, options, hidden, _plain_client(closers))
-
-
-def _http_channel(
-    name: str, kind: str, options: Mapping[str, str | int | bool], hidden: Mapping[str, str], client: httpx.AsyncClient
-) -> Channel:
-    if kind == "telegram":
-        return TelegramChannel(client, token=hidden["token"], name=name)
-    if kind == "whatsapp":
-        return WhatsAppChannel(
-            client, token=hidden["token"], phone_number_id=str(options["phone_number_id"]), approved={}, name=name
-        )
-    return WebhookChannel(
-        client, url=str(options["url"]), secrets=[hidden["secret"]] if "secret" in hidden else [], name=name
-    )
 
 
 __all__: Sequence[str] = (

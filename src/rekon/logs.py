@@ -40,7 +40,7 @@ def mask_numbers(_logger: object, _method: str, event: MutableMapping[str, Any])
     return event
 
 
-def _masked(value: Any) -> Any:
+def _masked(value: object) -> object:
     if isinstance(value, str):
         return _NUMBER.sub(_MASK, value)
     if isinstance(value, list | tuple):

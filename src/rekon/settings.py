@@ -7,7 +7,7 @@ Only bootstrap reads this module. Secrets come from `<name>_file` entries or sys
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -22,7 +22,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _from_file(value: Any) -> Any:
+def _from_file(value: object) -> object:
     """Accept `{file = "/path"}` for a secret: the file's text without its final newline."""
     if isinstance(value, dict) and set(value) == {"file"}:
         return Path(value["file"]).read_text(encoding="utf-8").rstrip("\n")

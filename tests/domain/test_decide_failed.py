@@ -728,7 +728,7 @@ def books(draw):
     }
 
 
-MANY = settings(max_examples=150)
+MANY = settings(max_examples=100)
 
 
 @MANY

@@ -469,6 +469,14 @@ def test_money_paid_on_stale_books_is_wrong():
     assert "too early" in tiny.settled().wrong[0]
 
 
+def test_books_are_fresh_once_they_reach_two_seconds_past_the_word():
+    tiny = Tiny()
+    tiny.provider("refused", 6, code="68", via="server")
+    tiny.sending(sent_at=later(6).isoformat())
+    (due,) = tiny.settled().due
+    assert due.earliest == later(20)  # the push of 12:00:10 reached only to 12:00:07
+
+
 def test_money_paid_after_a_late_delivery_is_wrong():
     tiny = refused("02")
     tiny.asked("02", 600)
@@ -525,6 +533,15 @@ def test_a_delivery_the_server_never_hears_of_is_b03_even_after_rekon_told_it():
     tiny.state("success", "00", 20)
     tiny.status("success", 90, cause="rekon")
     assert tiny.kinds() == {"B03": "must"}
+
+
+@pytest.mark.parametrize(("heard", "found"), [(22, {}), (600, {"B03": "must"}), (90, {"B03": "may"})])
+def test_a_server_that_hears_late_by_itself_is_b03_too(heard, found):
+    tiny = Tiny()
+    tiny.state("pending", "03", 0, called=False)
+    tiny.state("success", "00", 20)
+    tiny.status("success", heard)
+    assert tiny.kinds() == found
 
 
 def test_a_delivery_after_the_money_came_back_is_b04():

@@ -8,7 +8,7 @@ from rekon.sandbox.app import create_app
 from rekon.sandbox.journal import Journal
 from rekon.sandbox.server import OWN_REFUND_SECONDS
 from rekon.sandbox.world import Knobs
-from tests.sandbox.played import memory_server, sale_of, small_story, world_of
+from tests.sandbox.played import memory_server, sale_of, small_story, told, world_of
 from tests.sandbox.provider_calls import NOON, later
 
 ROW = {
@@ -175,6 +175,15 @@ def test_a_late_success_revives_an_order_only_while_its_money_was_kept():
     assert refunded.order("T1")["order_status"] == "refunded"
 
 
+def test_a_success_that_comes_before_the_servers_own_refund_stops_it():
+    server, agenda = sold(refunds_itself=True)
+    server.learn("T1", "failed", serial_number="", at=later(5))
+    server.learn("T1", "success", serial_number="77", at=later(6))
+    agenda.play(later(60))
+    assert server.wallets.net("T1") == 10_600
+    assert server.order("T1")["order_status"] == "success"
+
+
 def test_a_success_taken_back_stays_a_success_at_the_server():
     server, _ = sold()
     server.learn("T1", "success", serial_number="77", at=later(5))
@@ -202,6 +211,16 @@ def test_each_change_remembers_how_the_order_looked_then():
     server, _ = sold()
     server.learn("T1", "success", serial_number="77", at=later(5))
     assert [(at, row["order_status"]) for at, row in server.changes] == [(NOON, "pending"), (later(5), "success")]
+
+
+def test_an_agents_wallet_is_older_than_his_oldest_order():
+    world, _ = world_of(small_story(imported=told(1).imported))
+    for sale in told(1).imported:
+        mine = [line for line in world.servers["toko"].wallets.lines if line["agent_id"] == sale.agent_id]
+        assert [line["kind"] for line in mine] == ["deposit", "debit"]
+        assert mine[0]["posted_at"] < mine[1]["posted_at"] == sale.ordered_at.isoformat()
+    posted = [line["posted_at"] for line in world.servers["toko"].wallets.lines]
+    assert posted == sorted(posted)
 
 
 # Over HTTP.

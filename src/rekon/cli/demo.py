@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -35,9 +35,11 @@ def demo(
     for_seconds: float = typer.Option(60.0, "--for", help="Lama cerita dalam detik nyata."),
     speed: float = typer.Option(0.0, help="Detik bisnis per detik nyata; mengalahkan --for."),
     seed: int = typer.Option(1, help="Benih cerita: benih yang sama, cerita yang sama."),
-    folder: Path | None = typer.Option(None, "--dir", help="Simpan basis data, jurnal, dan catatan di sini."),
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Simpan basis data, jurnal, dan catatan di sini.")
+    ] = None,
     *,
-    as_json: bool = typer.Option(False, "--json", help="Cetak putusan sebagai JSON saja."),  # noqa: FBT003
+    as_json: bool = typer.Option(False, "--json", help="Cetak putusan sebagai JSON saja."),
 ) -> None:
     """Perlihatkan rekon bekerja: dua server, tiga penyedia, sekitar 2.000 transaksi."""
     with _folder(folder) as place:
@@ -118,7 +120,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], url: str, stage: Stage) -> 
         if process.poll() is not None:
             break
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(url, trust_env=False, timeout=2).status_code < 500:
+            if httpx.get(url, trust_env=False, timeout=2).is_success:
                 return
         time.sleep(0.05)
     text = f"{url} tidak menjawab; lihat catatan di {stage.folder}"

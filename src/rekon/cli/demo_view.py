@@ -47,9 +47,11 @@ def _lines(store: Store, console: Console) -> View:
         if hour != last:
             last = hour
             summary = store.read(summarise)
+            found = sum(summary.breaks.values())
             console.print(
-                f"{format_hour(datetime.fromisoformat(now), 'WIB')}  transaksi {summary.transactions}  selisih {sum(summary.breaks.values())}"
-                f"  kembali {summary.refunds_settled} ({format_rupiah(summary.refunds_amount)})  pesan {summary.messages}"
+                f"{format_hour(datetime.fromisoformat(now), 'WIB')}  transaksi {summary.transactions}  selisih {found}"
+                f"  kembali {summary.refunds_settled} ({format_rupiah(summary.refunds_amount)})"
+                f"  pesan {summary.messages}"
             )
 
     return show

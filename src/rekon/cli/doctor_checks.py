@@ -92,8 +92,8 @@ def _secret_files(raw: object) -> Iterator[Finding]:
 
 def _files(value: object) -> Iterator[str]:
     if isinstance(value, dict):
-        if set(value) == {"file"}:
-            yield str(value["file"])
+        if set(value) == {"file"} and isinstance(value["file"], str):
+            yield value["file"]
         else:
             for inner in value.values():
                 yield from _files(inner)

@@ -163,7 +163,7 @@ _TRANSLATIONS: tuple[tuple[str, str], ...] = (
     (r"Missing argument '?([^'.]+)'?\..*", r"Argumen {0} wajib diisi"),
     (r"Missing option (.+?)\.(?: .*)?", r"Opsi {0} wajib diisi"),
     (r"Option '?([^']+?)'? requires an argument\.", r"Opsi {0} memerlukan nilai"),
-    (r"Got unexpected extra arguments? \((.+)\)", r"Terlalu banyak argumen: {0}"),
+    (r"Got unexpected extra argument(?:s|\(s\))? \((.+)\)", r"Terlalu banyak argumen: {0}"),
     (r"Invalid value for '?(.+?)'?: (.+)", r"Nilai untuk {0} tidak sah: {1}"),
 )
 

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -15,13 +16,13 @@ def register(app: typer.Typer) -> None:
 def sandbox(
     port: int = typer.Option(8760, help="Porta yang didengarkan, hanya di komputer ini."),
     seed: int = typer.Option(1, help="Benih cerita: benih yang sama, cerita yang sama."),
-    journal: Path | None = typer.Option(None, help="Map jurnal; bawaan map sementara."),
-    rekon_url: str = typer.Option("", help="Alamat rekon yang menerima kiriman dan laporan; kosong berarti tanpa rekon."),
+    journal: Annotated[Path | None, typer.Option(help="Map jurnal; bawaan map sementara.")] = None,
+    rekon_url: str = typer.Option("", help="Alamat rekon penerima kiriman dan laporan; kosong: tanpa rekon."),
     for_seconds: float = typer.Option(0.0, "--for", help="Lama cerita dalam detik nyata; 0 secepat diminta."),
     speed: float = typer.Option(0.0, help="Detik bisnis per detik nyata; mengalahkan --for."),
     *,
-    by_itself: bool = typer.Option(False, help="Waktu berjalan sendiri tanpa rekon memintanya."),  # noqa: FBT003
-    as_json: bool = typer.Option(False, "--json", help="Cetak keterangan sebagai JSON."),  # noqa: FBT003
+    by_itself: bool = typer.Option(False, help="Waktu berjalan sendiri tanpa rekon memintanya."),
+    as_json: bool = typer.Option(False, "--json", help="Cetak keterangan sebagai JSON."),
 ) -> None:
     """Mainkan dunia luar: penyedia, dua server, kotak pesan, dan jam."""
     import json

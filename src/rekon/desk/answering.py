@@ -1,8 +1,9 @@
 """Where agents answer YA or TIDAK: the signed link of a message, and Telegram."""
 
 import hmac
+from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -29,7 +30,7 @@ async def show(request: Request, token: str) -> HTMLResponse:
 
 
 @router.post("/answers/{token}")
-async def take(request: Request, token: str, answer: str = Form()) -> HTMLResponse:
+async def take(request: Request, token: str, answer: Annotated[str, Form()]) -> HTMLResponse:
     """Keep the answer; the first one counts."""
     if answer not in (Answer.YES, Answer.NO):
         raise HTTPException(422, "answer is YA or TIDAK")
@@ -39,10 +40,10 @@ async def take(request: Request, token: str, answer: str = Form()) -> HTMLRespon
     return HTMLResponse(_PAGE.format(text=_THANKS, form=""))
 
 
-async def _message(request: Request, token: str) -> Any:
+async def _message(request: Request, token: str) -> Mapping[Any, Any]:
     desk = desk_of(request)
     identity = verify_answer_token(token, desk.secret)
-    message = await desk.context_read(messages.find, identity) if identity else None
+    message: Mapping[Any, Any] | None = await desk.context_read(messages.find, identity) if identity else None
     if message is None:
         raise HTTPException(404, "tautan tidak dikenal")
     return message

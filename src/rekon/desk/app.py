@@ -7,27 +7,26 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from sqlalchemy.exc import OperationalError
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rekon.desk import answering, callbacks, feeds
 from rekon.domain.callback import CallbackDoor
+from rekon.store.faults import StoreUnavailableError
 
+_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
 
-
-class Access(Protocol):
-    """Runs a store function, beside the event loop."""
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """Run it."""
+Access = Callable[..., Awaitable[Any]]
+"""Runs a store function beside the event loop: `(function, *args, **kwargs)`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +47,9 @@ class Desk:
     is_alive: Callable[[], bool]
 
     def knows_key(self, given: str) -> bool:
-        """Compare an API key in constant time against every key."""
-        return any([hmac.compare_digest(given.encode(), key.encode()) for key in self.api_keys])
+        """Compare an API key with every key, in time that does not depend on which one fits."""
+        matches = [hmac.compare_digest(given.encode(), key.encode()) for key in self.api_keys]
+        return any(matches)
 
 
 def make_app(desk: Desk) -> FastAPI:
@@ -59,8 +59,8 @@ def make_app(desk: Desk) -> FastAPI:
     app.include_router(feeds.router)
     app.include_router(callbacks.router)
     app.include_router(answering.router)
-    app.add_exception_handler(OperationalError, _store_is_down)
-    app.middleware("http")(_guard_headers)
+    app.add_exception_handler(StoreUnavailableError, _store_is_down)
+    app.add_middleware(GuardHeaders)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -76,11 +76,24 @@ def make_app(desk: Desk) -> FastAPI:
     return app
 
 
-async def _guard_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+class GuardHeaders:
+    """Adds the same protecting headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
 
 
 async def _store_is_down(request: Request, error: Exception) -> Response:

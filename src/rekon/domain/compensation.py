@@ -12,8 +12,8 @@ _BY_HOURS = ((24, 5_000), (6, 2_500), (1, 1_000))
 
 def for_double_charge(nominal: int) -> Money:
     """COMP-1: ten per cent of the nominal, rounded to Rp 500, between Rp 1.000 and Rp 5.000 (R052)."""
-    tenth = (nominal + 5) // 10
-    rounded = (tenth + _STEP // 2) // _STEP * _STEP
+    in_tenths = _STEP * 10
+    rounded = (nominal + in_tenths // 2) // in_tenths * _STEP
     return Money(min(max(rounded, _LEAST), _MOST))
 
 

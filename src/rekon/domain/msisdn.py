@@ -4,6 +4,8 @@ _SHOWN_HEAD = 4
 _SHOWN_TAIL = 4
 _LOCAL_PREFIX = "0"
 _COUNTRY_CODE = "62"
+_BARE_MIN, _BARE_MAX = 9, 12
+"""Digits of a mobile number written without its leading 0."""
 
 
 def mask(number: str) -> str:
@@ -24,6 +26,6 @@ def normal(number: str) -> str:
     kept = "".join(c for c in number if c.isascii() and c.isalnum())
     if kept.startswith(_COUNTRY_CODE + "8"):
         return _LOCAL_PREFIX + kept[len(_COUNTRY_CODE) :]
-    if kept.startswith("8") and kept.isdigit() and 9 <= len(kept) <= 12:
+    if kept.startswith("8") and kept.isdigit() and _BARE_MIN <= len(kept) <= _BARE_MAX:
         return _LOCAL_PREFIX + kept
     return kept

@@ -8,8 +8,9 @@ a missing refund is no fault.
 Earliest permitted instant: B01 NEVER_FORMED the first reply; other B01 the first failed word that reached rekon plus
 its hold (SOFT: 120 s once a statement with the returned charge arrived, else 540 s; TIMEOUT_LIKE also not before that
 statement); B05 the later of the word and the statement; B10 and B17 120 s after the last wallet line and the order's
-last change before that; always at least until a push of the server's orders read past the word (I25). A refund paid
-before it, or with fewer readings than its class asks, counts as wrong.
+last change before that; always at least until a push of the server's orders read past the word plus 2 s, the time in
+which a server hears the word itself (I25). A refund paid before it, or with fewer readings than its class asks, counts
+as wrong.
 """
 
 import math
@@ -24,6 +25,7 @@ from rekon.sandbox.judge_failures import DEFINITE, HOLDS, NEVER_FORMED, SOFT, TI
 from rekon.sandbox.judge_rules import MUST
 
 QUIET: Final = timedelta(seconds=120)
+SOURCE_LAG: Final = timedelta(seconds=2)
 OWN_BOOKS_MAX: Final = 210_000
 PROVIDER_PROOF_MAX: Final = 105_000
 READINGS: Final[Mapping[str, int]] = {NEVER_FORMED: 1, DEFINITE: 2, SOFT: 2, TIMEOUT_LIKE: 3}
@@ -270,7 +272,7 @@ def _due_for_never_sent(order: OrderFacts, books: Books) -> Due | None:
 
 
 def _after_fresh(order: OrderFacts, books: Books, word: datetime, allowed: datetime) -> datetime:
-    fresh = books.fresh_after(order.source, word)
+    fresh = books.fresh_after(order.source, word + SOURCE_LAG)
     return allowed if fresh is None else max(allowed, fresh)
 
 

@@ -73,11 +73,10 @@ class PlayedServer:
         return dict(found) if found is not None else None
 
     def learn(self, transaction_id: str, state: str, *, serial_number: str, at: datetime) -> None:
-        """Hear a result from the provider. What is closed stays closed, unless money was kept and success comes."""
+        """Hear a result from the provider. A failure whose money is not back yet can still become a success."""
         order = self._orders[transaction_id]
         status = order["order_status"]
-        revived = status == "failed" and self.wallets.net(transaction_id) > 0
-        if state == "success" and (status == "pending" or revived):
+        if state == "success" and status in {"pending", "failed"}:
             self._close(order, "success", at=at, cause="provider", serial_number=serial_number)
         elif state == "success" and status == "success" and serial_number:
             self._change(transaction_id, at=at, cause="provider", serial_number=serial_number)
@@ -176,6 +175,8 @@ class PlayedServer:
 
         def give(at: datetime) -> None:
             order = self._orders[transaction_id]
+            if order["order_status"] == "success":
+                return
             again = self._again_after.pop(transaction_id, None)
             self.wallets.post(
                 order["agent_id"],

@@ -25,4 +25,5 @@ FLOW: tuple[Stage, ...] = (
     Stage("tell", tell.work),
     Stage("follow_up", follow_up.work),
 )
-"""The order in which the daemon walks. INTAKE stands before it: the API writes at once, files and sources on their beat."""
+"""The order in which the daemon walks. INTAKE stands before it: the API writes at once, files and databases have
+their own beat."""

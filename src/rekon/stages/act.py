@@ -102,7 +102,7 @@ async def _read_wallet(context: Context, row: Row, gateway: Gateway) -> bool:
 
 
 def submit(connection: Connection, *, context: Context, row: Row, lease: str, now: datetime) -> Row | None:
-    """Write the intent, if the rules still ask for exactly this refund and the limits allow it. Returns it when written."""
+    """Write the intent if the rules still ask for exactly this refund and the limits allow it; return it then."""
     limits.take_turn(connection)
     one = dossier.load(
         connection, [row["transaction_key"]], sources=context.sources, twin_window=context.policy.duplicate_window

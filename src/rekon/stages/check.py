@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from rekon.connectors.providers.callbacks import read_callback
 from rekon.connectors.providers.client import InquiryResult
@@ -219,7 +220,7 @@ async def _read_balance(context: Context, key: tuple[str, str]) -> None:
         return
     result = await client.balance()
     now = context.clock()
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     if result.server_date is not None:
         values = {"skew_seconds": _skew(now, result.server_date), "skew_read_at": now}
     if result.amount is not None:

@@ -65,7 +65,7 @@ def _look_alone(connection: Connection, one: dossier.Dossier, *, context: Contex
     try:
         with connection.begin_nested():
             return _look_at(connection, one, context=context, now=now)
-    except Exception:
+    except Exception:  # noqa: BLE001 - one bad row must not stop the queue
         log.exception("transaction.undecidable", transaction=one.transaction.key)
         return now + _DEFECT_WAIT
 

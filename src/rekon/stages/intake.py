@@ -1,4 +1,4 @@
-"""INTAKE: files laid into a watched folder, and the server's own database read on a beat. The API writes at once itself.
+"""INTAKE: files laid into a watched folder, and the server's own database read on a beat. The API writes by itself.
 
 Reading happens outside any unit of work; each page is stored together with the cursor behind it, so a crash repeats at
 most one page, and a page taken twice changes nothing.
@@ -39,7 +39,7 @@ async def work(context: Context) -> int:
 
 
 async def _read_folder(context: Context, feed: Feed, folder: Path) -> int:
-    """Take the files of a folder in, oldest name first; a finished file moves to `done`, an unreadable one to `refused`."""
+    """Take the files of a folder in by name; a finished file moves to `done`, an unreadable one to `refused`."""
     count = 0
     for path in await context.run(lambda: _waiting(folder)):
         count += await _take_file(context, feed, path)

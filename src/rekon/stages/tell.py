@@ -46,7 +46,9 @@ async def _send(context: Context, row: Row) -> Delivery:
     return await channel.send(message, now=context.clock())
 
 
-def record(connection: Connection, *, rows: Sequence[Row], deliveries: Sequence[Delivery], lease: str, now: datetime) -> None:
+def record(
+    connection: Connection, *, rows: Sequence[Row], deliveries: Sequence[Delivery], lease: str, now: datetime
+) -> None:
     """Write what became of each message."""
     for row, delivery in zip(rows, deliveries, strict=True):
         if delivery.state is DeliveryState.RETRY and row["attempts"] + 1 < _ATTEMPTS_MAX:
@@ -67,7 +69,8 @@ def record(connection: Connection, *, rows: Sequence[Row], deliveries: Sequence[
         )
         if not written:
             continue
-        log.info("message.sent" if sent else "message.failed", message=row["message_id"], template=row["template"])
+        event = "message.sent" if sent else "message.failed"
+        log.info(event, message=row["message_id"], template=row["template"])
         if sent and row["event"].startswith(_COMPLAINT):
             _complaint_went_out(connection, row, now=now)
 

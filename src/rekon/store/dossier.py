@@ -92,10 +92,11 @@ class _Histories:
         self._legs = legs
         self._marks = books.marks(connection)
         self._cases = self._by_transaction(schema.cases, keys)
-        # Whatever rekon did about a purchase hangs on its case, and most purchases never have one.
+        # Refunds are money and are looked for everywhere; the rest of what rekon did about a purchase hangs on its case,
+        # and most purchases never have one.
+        self._refunds = self._by_transaction(schema.refunds, keys)
         known = sorted(self._cases)
         self._breaks = self._by_transaction(schema.breaks, known)
-        self._refunds = self._by_transaction(schema.refunds, known)
         self._messages = self._by_transaction(schema.messages, known)
         self._results = self._by_transaction(schema.order_results, known)
         self._complaints = self._by_transaction(schema.complaints, known)

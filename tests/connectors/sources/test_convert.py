@@ -50,6 +50,7 @@ def test_a_word_that_no_map_lists_is_never_guessed():
     words = WordMap({"20": "success", "": "none"})
     assert [words(value) for value in (20, "20", " 20 ", 20.0, Decimal(20), None)] == ["success"] * 5 + ["none"]
     assert words(21) == Unmapped("21")
+    assert str(words(21)) == "21"
     assert words("success") == Unmapped("success")
     assert WordMap({}, "keep")(311) == "311"
     assert WordMap({}, "=other")("TSEL") == "other"

@@ -131,6 +131,9 @@ REFUSED = [
     "EXPLAIN SELECT 1",
     "SELECT a FROM t\\g",
     "SELECT 'x'('y')",
+    "select a from t union select b from u",
+    "Select a Into b From t",
+    "select a from t for update",
 ]
 
 

@@ -24,6 +24,10 @@ class Unmapped:
 
     word: str
 
+    def __str__(self) -> str:
+        """Give the server's own word, for whoever looks at the quarantined row."""
+        return self.word
+
 
 @dataclass(frozen=True, slots=True)
 class WordMap:

@@ -1,0 +1,138 @@
+"""Build gateways, channels and feeds from the configuration. Only bootstrap calls this."""
+
+import tomllib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+from sqlalchemy import create_engine
+
+from rekon import resources
+from rekon.connectors.channels.contract import Channel
+from rekon.connectors.channels.email import EmailChannel, MailSecurity, MailServer
+from rekon.connectors.channels.file import FileChannel
+from rekon.connectors.channels.sql_outbox import SqlOutboxChannel, generic_outbox, otomax_outbox
+from rekon.connectors.channels.telegram import TelegramChannel
+from rekon.connectors.channels.webhook import WebhookChannel
+from rekon.connectors.channels.whatsapp import WhatsAppChannel
+from rekon.connectors.gateways.contract import Gateway, GatewayClass
+from rekon.connectors.gateways.http import HttpGateway, HttpGatewaySettings
+from rekon.connectors.sources.mapping import parse_mapping
+from rekon.connectors.sources.sql import SqlSource
+from rekon.settings import ChannelTable, ConfigError, GatewayTable, Settings
+from rekon.stages.book_gateway import BookGateway
+from rekon.stages.context import Context, Feed
+
+Closers = list[Callable[[], Awaitable[Any]]]
+
+
+def read_toml(*parts: str) -> dict[str, Any]:
+    """Read a packaged TOML file."""
+    return tomllib.loads(resources.data_path(*parts).read_text(encoding="utf-8"))
+
+
+def build_feeds(settings: Settings) -> Iterator[Feed]:
+    """Build what rekon reads by itself: watched folders and the servers' own databases."""
+    for source, table in settings.sources.items():
+        database = None
+        if table.sql_url is not None:
+            mapping = parse_mapping(read_toml("config", "sources", f"{table.sql_preset}.toml"), zone=table.zone)
+            database = SqlSource(create_engine(table.sql_url.get_secret_value()), mapping)
+        if database is not None or table.drop_folder:
+            folder = Path(table.drop_folder) if table.drop_folder else None
+            yield Feed(source=source, zone=ZoneInfo(table.zone), folder=folder, database=database)
+
+
+def _plain_client(closers: Closers) -> httpx.AsyncClient:
+    client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=httpx.Limits(max_connections=8))
+    closers.append(client.aclose)
+    return client
+
+
+def build_gateways(settings: Settings, context: Context, closers: Closers) -> dict[str, Gateway]:
+    """Build the gateway of every source that has one."""
+    built: dict[str, Gateway] = {}
+    for source, table in settings.sources.items():
+        if table.gateway:
+            built[source] = _gateway(table.gateway, settings.gateway[table.gateway], settings, context, closers)
+    return built
+
+
+def _gateway(
+    name: str,
+    table: GatewayTable,
+    settings: Settings,
+    context: Context,
+    closers: Closers,
+) -> Gateway:
+    if table.kind == "book":
+        return BookGateway(context)
+    if table.kind == "sql":
+        return _sql_gateway(name, table, context.clock)
+    return HttpGateway(
+        _plain_client(closers),
+        HttpGatewaySettings(
+            name=name,
+            base_url=table.url,
+            gateway_class=GatewayClass(table.gateway_class),
+            window_seconds=table.window_hours * 3600,
+            deadline_seconds=settings.checks.deadline_seconds,
+            token=table.token.get_secret_value() if table.token else "",
+        ),
+    )
+
+
+def _sql_gateway(name: str, table: GatewayTable, clock: Callable[[], datetime]) -> Gateway:
+    from rekon.connectors.gateways.sql import SqlGateway, parse_preset  # noqa: PLC0415 - only installations that use it
+
+    if table.sql_url is None or not table.preset:
+        text = f"gateway.{name}: kind sql needs sql_url and preset"
+        raise ConfigError(text)
+    preset = parse_preset(read_toml("config", "sources", f"{table.preset}.toml"))
+    return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, clock=clock, name=name)
+
+
+def build_channels(settings: Settings, state_dir: Path, closers: Closers) -> dict[str, Channel]:
+    """Build every configured channel by its name."""
+    return {name: _channel(name, table, state_dir, closers) for name, table in settings.channels.items()}
+
+
+def _channel(name: str, table: ChannelTable, state_dir: Path, closers: Closers) -> Channel:
+    options = dict(table.options)
+    hidden = {key: value.get_secret_value() for key, value in table.secrets.items()}
+    if table.kind == "file":
+        return FileChannel(state_dir / str(options.get("folder", "messages")), name=name)
+    if table.kind == "email":
+        server = MailServer(
+            hostname=str(options["hostname"]),
+            port=int(options.get("port", 587)),
+            security=MailSecurity(str(options.get("security", "starttls"))),
+            username=str(options.get("username", "")),
+            password=hidden.get("password", ""),
+        )
+        return EmailChannel(server, sender=str(options["sender"]), name=name)
+    if table.kind == "sql_outbox":
+        preset = (
+            otomax_outbox()
+            if options.get("preset") == "otomax"
+            else generic_outbox(str(options.get("table", "rekon_outbox")))
+        )
+        return SqlOutboxChannel(create_engine(hidden["url"]), preset, name=name)
+    return _http_channel(name, table.kind, options, hidden, _plain_client(closers))
+
+
+def _http_channel(
+    name: str, kind: str, options: Mapping[str, str | int | bool], hidden: Mapping[str, str], client: httpx.AsyncClient
+) -> Channel:
+    if kind == "telegram":
+        return TelegramChannel(client, token=hidden["token"], name=name)
+    if kind == "whatsapp":
+        return WhatsAppChannel(
+            client, token=hidden["token"], phone_number_id=str(options["phone_number_id"]), approved={}, name=name
+        )
+    return WebhookChannel(
+        client, url=str(options["url"]), secrets=[hidden["secret"]] if "secret" in hidden else [], name=name
+    )
