@@ -62,7 +62,7 @@ def _book_lines() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.String(200), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_book_lines_ck_book_lines_amount_positive")),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_book_lines_amount_positive")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_book_lines")),
         sa.UniqueConstraint("key", name=op.f("uq_book_lines_key")),
     )
@@ -145,8 +145,8 @@ def _postings() -> None:
         sa.Column("account", sa.String(100), nullable=False),
         sa.Column("side", sa.String(6), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_postings_ck_postings_amount_positive")),
-        sa.CheckConstraint("side IN ('debit', 'credit')", name=op.f("ck_postings_ck_postings_side_known")),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_postings_amount_positive")),
+        sa.CheckConstraint("side IN ('debit', 'credit')", name=op.f("ck_postings_side_known")),
         sa.ForeignKeyConstraint(["entry_id"], ["journal_entries.entry_id"], name=op.f("fk_postings_entry_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_postings")),
     )

@@ -274,7 +274,10 @@ def test_what_was_never_sent_stays_open_until_its_own_money_is_back():
 # COMP-2
 
 
-def waited(*, hours, status=SUCCESS, now=None, breaks=(closed(),), account=ChargedAccount.AGENT_WALLET, **history):
+HUNG = (closed(),)
+
+
+def waited(*, hours, status=SUCCESS, now=None, breaks=HUNG, account=ChargedAccount.AGENT_WALLET, **history):
     """Decide after a delivery that took so long."""
     ended = at(hours=hours)
     reports = [

@@ -127,7 +127,9 @@ def claims(store):
 
 
 def charged(store, *amounts, ref_id="T1"):
-    lines = [builders.build_statement_line(amount=a, ref_id=ref_id, line_id=f"{ref_id}{n}") for n, a in enumerate(amounts)]
+    lines = [
+        builders.build_statement_line(amount=a, ref_id=ref_id, line_id=f"{ref_id}{n}") for n, a in enumerate(amounts)
+    ]
     store.write(books.record_statement_lines, list(enumerate(lines)), now=NOW)
 
 

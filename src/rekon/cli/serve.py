@@ -19,9 +19,7 @@ def serve(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     import asyncio
 
     from rekon import daemon
-    from rekon.cli import logs
 
-    logs.configure()
     _must_exist(config)
     asyncio.run(daemon.serve(config))
     if as_json:
@@ -37,8 +35,7 @@ def run(
     """Kerjakan sekali semua yang jatuh tempo sekarang, dan katakan kapan yang berikutnya."""
     import asyncio
 
-    from rekon import daemon
-    from rekon.cli import logs
+    from rekon import daemon, logs
 
     if not once:
         failures.wrong_use("Pakai `rekon run --once`, atau `rekon serve` untuk berjalan terus.")

@@ -1,13 +1,13 @@
 """Which refunds rekon owed, which it paid, and how long after the earliest permitted instant.
 
-Owed are (design 2 and 6, rulebook 3.4): at `toko`, which refunds nothing itself, B01, B05 with the provider's credit in
-the statement, and B17 where the server's log says not sent; at both servers the excess of B10. Only agents' wallets are
-paid. Above Rp 210.000 (own books, NEVER_FORMED) or Rp 105.000 (DEFINITE, SOFT, TIMEOUT_LIKE, B05) a person decides, and
-a missing refund is no fault.
+Owed are (design 2 and 6, rulebook 3.4): at `toko`, which refunds nothing itself, B01 and B17 where the server's log
+says not sent; at both servers the excess of B10. Only agents' wallets are paid. Above Rp 210.000 (own books,
+NEVER_FORMED) or Rp 105.000 (DEFINITE, SOFT, TIMEOUT_LIKE) and for every B05 a person decides, and a missing refund is
+no fault.
 
 Earliest permitted instant: B01 NEVER_FORMED the first reply; other B01 the first failed word that reached rekon plus
 its hold (SOFT: 120 s once a statement with the returned charge arrived, else 540 s; TIMEOUT_LIKE also not before that
-statement); B05 the later of the word and the statement; B10 and B17 120 s after the last wallet line and the order's
+statement); B10 and B17 120 s after the last wallet line and the order's
 last change before that; always at least until a push of the server's orders read past the word plus 2 s, the time in
 which a server hears the word itself (I25). A refund paid before it, or with fewer readings than its class asks, counts
 as wrong.
@@ -228,21 +228,6 @@ def _earliest(order: OrderFacts, books: Books, failure: Failure, readings: Seque
     return _after_fresh(order, books, word, allowed)
 
 
-def _due_for_reversal(order: OrderFacts, books: Books) -> Due | None:
-    back = next(s for s in order.states if s.state == "reversed")
-    if order.proved_at is None or order.proved_at < back.at:
-        return None
-    word = judge_failures.known_at(order, back)
-    earliest = None if word is None else _after_fresh(order, books, word, max(word, order.proved_at))
-    return Due(
-        transaction=order.key,
-        kind="B05",
-        amount=order.price,
-        earliest=earliest,
-        automatic=order.price <= PROVIDER_PROOF_MAX,
-    )
-
-
 def _due_for_double_debit(order: OrderFacts, books: Books) -> Due | None:
     closed = order.closed_at()
     if closed is None:
@@ -290,7 +275,6 @@ def _unpaid_by_server(books: Books, expected: Mapping[str, Mapping[str, str]]) -
 
 _DUES: Final = {
     "B01": _due_for_failure,
-    "B05": _due_for_reversal,
     "B10": _due_for_double_debit,
     "B17": _due_for_never_sent,
 }

@@ -56,12 +56,18 @@ class _Answered:
 
 async def work(context: Context) -> int:
     """Read new callbacks and ask about one batch of due legs. Returns how much was done."""
-    read = await context.write(read_inbox, context=context, now=context.clock())
     lease = context.mint()
-    asks, seen = await context.write(claim, context=context, lease=lease, now=context.clock())
+    asks, done = await context.write(take_in, context=context, lease=lease, now=context.clock())
     if asks:
         await _ask_all(context, asks, lease=lease)
-    return read + seen
+    return done
+
+
+def take_in(connection: Connection, *, context: Context, lease: str, now: datetime) -> tuple[list[_Case], int]:
+    """Read callbacks, then claim what is due, which a callback may just have made due. One commit for both."""
+    read = read_inbox(connection, context=context, now=now)
+    asks, seen = claim(connection, context=context, lease=lease, now=now)
+    return asks, read + seen
 
 
 def read_inbox(connection: Connection, *, context: Context, now: datetime) -> int:

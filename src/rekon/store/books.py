@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, bindparam, func, literal, select, upda
 
 from rekon.domain.books import Agent, StatementLine
 from rekon.domain.transaction import WalletLine, transaction_key
-from rekon.store import evaluations, schema
+from rekon.store import evaluations, schedule, schema
 from rekon.store.inserts import insert_rows, upsert, wait_turn
 from rekon.store.orders import is_history, record_orders
 from rekon.store.recording import SETTLED_AFTER, Conflict, Recorded, existing
@@ -184,6 +184,8 @@ def _look_at_refs(connection: Connection, lines: Iterable[StatementLine], *, now
     named = [line for line in lines if line.ref_id]
     recent = [(line.provider, line.ref_id) for line in named if now - line.posted_at <= SETTLED_AFTER]
     old = [(line.provider, line.ref_id) for line in named if now - line.posted_at > SETTLED_AFTER]
+    credited = [(line.provider, line.ref_id) for line in named if line.amount > 0]
+    schedule.wake_refs(connection, credited, now=now)
     evaluations.touch_refs(connection, recent, due_at=now)
     evaluations.touch_refs(connection, old, due_at=now, history_after=SETTLED_AFTER)
 

@@ -92,8 +92,8 @@ class _Histories:
         self._legs = legs
         self._marks = books.marks(connection)
         self._cases = self._by_transaction(schema.cases, keys)
-        # Refunds are money and are looked for everywhere; the rest of what rekon did about a purchase hangs on its case,
-        # and most purchases never have one.
+        # Refunds are money and are looked for everywhere; the rest of what rekon did about a purchase hangs on its
+        # case, and most purchases never have one.
         self._refunds = self._by_transaction(schema.refunds, keys)
         known = sorted(self._cases)
         self._breaks = self._by_transaction(schema.breaks, known)
