@@ -84,7 +84,7 @@ class Installation:
     def json(self, *words: str, token: str = "", code: int = 0) -> Any:
         """Run a command with `--json` and read the one document it prints."""
         result = self.run(*words, "--json", token=token)
-        assert result.exit_code == code, result.output
+        assert result.exit_code == code, result.output or result.exc_info
         assert result.stdout.count("\n") == 1
         return json.loads(result.stdout)
 

@@ -1,8 +1,12 @@
 import importlib
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from rekon.cli import failures
 from rekon.cli.app import app
@@ -37,8 +41,6 @@ def test_a_defect_of_ours_is_not_dressed_up():
 
 
 def test_a_database_error_tells_no_statement_and_no_value():
-    from sqlalchemy.exc import OperationalError
-
     error = OperationalError("SELECT secret", {"destination": "081234567890"}, Exception("database is locked"))
     told = failures.explain(error)
     assert told is not None
@@ -90,7 +92,7 @@ def test_a_mistake_in_the_words_is_json_where_json_was_asked_for(rekon):
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("added", "named"),
     [
         ("[server", "rekon.toml"),
         ("[frob]\nx = 1", "frob"),
@@ -98,8 +100,8 @@ def test_a_mistake_in_the_words_is_json_where_json_was_asked_for(rekon):
         ("[checks]\ndeadline_seconds = 0", "checks.deadline_seconds"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_one_line_with_file_and_key(rekon, text, named):
-    rekon.configure(text)
+def test_a_configuration_that_cannot_be_used_is_one_line_with_file_and_key(rekon, added, named):
+    rekon.configure(added)
     result = rekon.run("users", "list")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
@@ -128,13 +130,11 @@ def test_a_file_that_is_no_database_is_an_outside_fault(rekon):
 
 
 def test_a_missing_guard_is_refused_for_safety(rekon):
-    rekon.store.write(_drop_guard)
+    rekon.store.write(drop_guard)
     assert rekon.refused("users", "list") == "guards"
 
 
-def _drop_guard(connection):
-    from sqlalchemy import text
-
+def drop_guard(connection):
     name = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger' LIMIT 1")).scalar_one()
     connection.execute(text(f"DROP TRIGGER {name}"))
 
@@ -145,8 +145,8 @@ def test_a_database_without_schema_is_refused_for_safety(rekon):
 
 
 def test_a_clock_that_does_not_answer_is_an_outside_fault(rekon):
-    text = rekon.config.read_text().replace(rekon.clock.url, "http://127.0.0.1:9/clock")
-    rekon.config.write_text(text)
+    changed = rekon.config.read_text().replace(rekon.clock.url, "http://127.0.0.1:9/clock")
+    rekon.config.write_text(changed)
     assert rekon.refused("users", "list", code=4) == "unreachable"
 
 
@@ -161,9 +161,6 @@ def test_help_names_every_noun_and_imports_nothing_heavy():
 
 def program_modules():
     """Name the top-level modules that putting the command line together imports."""
-    import subprocess
-    import sys
-
     code = "import sys, rekon.cli.app; print(','.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in done.stdout.strip().split(",")}

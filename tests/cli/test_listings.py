@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from rekon import resources
 from rekon.domain.breaks import BreakKind
 from rekon.domain.policy import Policy
 from rekon.store import complaints, evaluations, messages, schema, vouchers
@@ -236,8 +237,6 @@ def test_the_samples_of_every_provider_read_as_their_authors_expect(rekon):
 
 
 def test_a_provider_of_ones_own_is_tested_and_its_wrong_expectation_found(rekon):
-    from rekon import resources
-
     own = rekon.folder / "providers" / "otomax"
     (own / "samples").mkdir(parents=True)
     packaged = resources.data_path("providers", "otomax")

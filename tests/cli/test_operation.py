@@ -1,18 +1,18 @@
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import urllib.request
 from datetime import timedelta
 
+import httpx
 import pytest
 
-from rekon.store import health, staff
+from rekon.store import health, schema, staff
 from tests import builders
 from tests.cli.installation import NOW, program
+from tests.cli.test_failures import drop_guard
 from tests.store import filling
 
 
@@ -66,11 +66,10 @@ def test_the_daemon_serves_until_it_is_told_to_stop(served):
     running, url, _ = served
     for _ in range(200):
         try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
-                assert json.load(answer) == {"status": "ok"}
-            break
-        except OSError:
+            assert httpx.get(f"{url}/healthz", trust_env=False).json() == {"status": "ok"}
+        except httpx.TransportError:
             continue
+        break
     running.send_signal(signal.SIGTERM)
     out, _ = running.communicate(timeout=30)
     assert running.returncode == 0
@@ -122,8 +121,6 @@ def test_books_that_do_not_agree_are_found(rekon):
 
 
 def _unbalanced_entry(connection):
-    from rekon.store import schema
-
     entry = {"entry_id": "jen_x", "event": "x", "description": "x", "occurred_at": NOW, "recorded_at": NOW}
     connection.execute(schema.journal_entries.insert().values(entry))
     for side, amount in (("debit", 2), ("credit", 1)):
@@ -229,9 +226,7 @@ def test_a_clock_behind_the_books_is_wrong(rekon):
 
 
 def test_a_missing_guard_is_wrong(rekon):
-    from tests.cli.test_failures import _drop_guard
-
-    rekon.store.write(_drop_guard)
+    rekon.store.write(drop_guard)
     assert "rekon db upgrade" in doctor(rekon, code=1)["bad", "penjaga"]
 
 
@@ -253,8 +248,8 @@ def test_a_halt_and_a_full_quarantine_are_shown(rekon):
 
 
 def test_the_doctor_changes_nothing(rekon):
-    before = (rekon.folder / "rekon.sqlite3").read_bytes(), sorted(os.listdir(rekon.folder))
+    before = (rekon.folder / "rekon.sqlite3").read_bytes(), sorted(path.name for path in rekon.folder.iterdir())
     doctor(rekon)
-    after = (rekon.folder / "rekon.sqlite3").read_bytes(), sorted(os.listdir(rekon.folder))
+    after = (rekon.folder / "rekon.sqlite3").read_bytes(), sorted(path.name for path in rekon.folder.iterdir())
     assert after == before
     assert stat.S_IMODE(rekon.config.stat().st_mode) == 0o600

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rekon.domain import ledger
 from rekon.domain.refund import RefundState
 from rekon.store import health, journal, refunds, schema
 from tests import builders
@@ -149,8 +150,6 @@ def unknown(rekon, *, amount=builders.PRICE):
 
 
 def _lose(connection, refund_id):
-    from rekon.domain import ledger
-
     for to in (RefundState.APPROVED, RefundState.SUBMITTED):
         row = refunds.get(connection, refund_id)
         refunds.move(connection, row, to=to, due_at=None)

@@ -195,9 +195,6 @@ class Scripted:
     def _sent_not_there(self, sale):
         self._ask(sale, 60, 480, 900)
 
-    def _taken_back(self, sale):
-        self._pay(sale, "B05", after=sale.traits.steps[-1].after + 700)
-
     def _debited_twice(self, sale):
         self._pay(sale, "B10", after=200)
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from rekon.domain import ledger
 from rekon.domain.approval import NotAllowedError, Refusal, Role, Word
 from rekon.domain.policy import Policy
 from rekon.domain.refund import RefundState
@@ -40,8 +41,6 @@ def unknown(store, *, amount=builders.PRICE):
 
 
 def _lose(connection, row, *, now):
-    from rekon.domain import ledger
-
     refunds.move(connection, row, to=RefundState.SUBMITTED, submitted_at=now)
     entry = ledger.refund_submitted(row["key"], provider="iak", amount=row["amount"], at=now)
     journal.post(connection, entry, now=now)

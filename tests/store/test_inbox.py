@@ -112,3 +112,40 @@ def test_legs_are_found_by_what_a_provider_calls_them(store):
     (leg,) = store.read(legs.of_ref, provider="iak", ref_id="T1001")
     assert leg == builders.build_leg()
     assert store.read(legs.of_ref, provider="digiflazz", ref_id="T1001") == []
+
+
+def _read(store, *, ref_id="T1001"):
+    (one,) = store.write(inbox.unread, limit=5)
+    store.write(inbox.mark_read, [one.id])
+    store.write(inbox.keep_early, one.id, ref_id=ref_id)
+    return one.id
+
+
+def test_a_callback_before_its_order_is_read_again_when_the_order_comes(store):
+    _store(store)
+    _read(store)
+    assert not store.read(inbox.has_unread)
+    filling.order(store, number="T2")
+    assert not store.read(inbox.has_unread)
+    filling.order(store)
+    assert store.read(inbox.has_unread)
+
+
+def test_a_callback_of_another_provider_with_the_same_reference_stays_early(store):
+    _store(store, provider="digiflazz")
+    _read(store)
+    filling.order(store)
+    assert filling.one(store, schema.inbox)["state"] == "early"
+
+
+def test_a_callback_whose_order_came_while_it_was_read_is_new_again(store):
+    _store(store)
+    filling.order(store)
+    _read(store)
+    assert store.read(inbox.has_unread)
+
+
+def test_a_callback_about_nothing_waits_for_nothing(store):
+    _store(store)
+    _read(store, ref_id="")
+    assert filling.one(store, schema.inbox)["state"] == "read"

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from rekon.domain.transaction import ChargedAccount, OrderStatus, SendState
-from rekon.store import books, leaks, refunds
+from rekon.store import books, leaks, refunds, schema
 from rekon.store.leaks import Claim, LeakKind, Window
 from tests import builders
 from tests.store import filling
@@ -183,6 +183,4 @@ def test_looking_changes_nothing(store):
 
 
 def _contents(store):
-    from rekon.store import schema
-
     return {table.name: filling.rows(store, table) for table in schema.metadata.sorted_tables}

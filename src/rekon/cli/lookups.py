@@ -155,4 +155,4 @@ def sent_at_of(connection: Connection, leg_keys: Sequence[str]) -> dict[str, dat
     """Read when these legs were sent: a provider's complaint window counts from there."""
     leg = schema.legs.c
     query = select(leg.key, leg.sent_at).where(leg.key.in_(leg_keys))
-    return dict(connection.execute(query).tuples().all())
+    return {row.key: row.sent_at for row in connection.execute(query)}

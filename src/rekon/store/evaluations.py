@@ -1,6 +1,5 @@
 """Which transactions have to be looked at, and when. One narrow row each, found by its due time."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,9 +9,8 @@ from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
 from rekon.store.due import first_due
 from rekon.store.inserts import insert_rows, upsert
+from rekon.store.recording import in_parts, refs_in_parts
 from rekon.store.types import micros, span
-
-_CHUNK = 400
 
 
 def touch(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> None:
@@ -47,8 +45,8 @@ def touch_known(
     With `history_after`, orders that entered closed and older than that are left alone.
     """
     t = schema.transactions.c
-    for start in range(0, len(keys), _CHUNK):
-        query = select(t.key).where(t.key.in_(keys[start : start + _CHUNK]))
+    for part in in_parts(keys):
+        query = select(t.key).where(t.key.in_(part))
         if history_after is not None:
             query = query.where(_is_worked_on(history_after))
         touch(connection, connection.execute(query).scalars().all(), due_at=due_at)
@@ -68,16 +66,11 @@ def touch_refs(
     history_after: timedelta | None = None,
 ) -> None:
     """Have the transactions looked at that these (provider, reference) pairs belong to."""
-    by_provider: dict[str, list[str]] = defaultdict(list)
-    for provider, ref_id in refs:
-        by_provider[provider].append(ref_id)
     legs = schema.legs.c
     found: set[str] = set()
-    for provider, ids in by_provider.items():
-        for start in range(0, len(ids), _CHUNK):
-            part = ids[start : start + _CHUNK]
-            query = select(legs.transaction_key).where(legs.provider == provider, legs.ref_id.in_(part))
-            found.update(connection.execute(query).scalars())
+    for provider, part in refs_in_parts(refs):
+        query = select(legs.transaction_key).where(legs.provider == provider, legs.ref_id.in_(part))
+        found.update(connection.execute(query).scalars())
     touch_known(connection, sorted(found), due_at=due_at, history_after=history_after)
 
 
@@ -92,8 +85,8 @@ def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> N
     """Write when each looked-at transaction is due again; None drops its row."""
     e = schema.evaluations
     done = [key for key, due in next_due.items() if due is None]
-    for start in range(0, len(done), _CHUNK):
-        connection.execute(delete(e).where(e.c.transaction_key.in_(done[start : start + _CHUNK])))
+    for part in in_parts(done):
+        connection.execute(delete(e).where(e.c.transaction_key.in_(part)))
     later = [{"looked_at": key, "due_at": due} for key, due in next_due.items() if due is not None]
     if later:
         connection.execute(update(e).where(e.c.transaction_key == bindparam("looked_at")), later)

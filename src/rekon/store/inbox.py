@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text, tuple_, update
+from sqlalchemy import Connection, case, exists, select, text, update
 
 from rekon.domain.callback import Verdict
 from rekon.store import schema
-from rekon.store.inserts import upsert
+from rekon.store.inserts import upsert, wait_turn
+from rekon.store.recording import refs_in_parts
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 
-_REFS_A_QUERY = 400
+_EARLY_TURN = "early callbacks"
+"""Orders that come in and callbacks that come before them take turns, so that neither passes the other unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +82,25 @@ def has_unread(connection: Connection) -> bool:
 
 
 def keep_early(connection: Connection, identity: int, *, ref_id: str) -> None:
-    """Keep a callback that came before its order: providers are often quicker than the server's own report."""
-    change = update(schema.inbox).where(schema.inbox.c.id == identity).values(state="early", ref_id=ref_id[:128])
-    connection.execute(change)
+    """Keep a callback that came before its order: providers are often quicker than the server's own report.
+
+    When the order was committed since it was looked for, the callback is simply new again.
+    """
+    if not ref_id:
+        return
+    wait_turn(connection, _EARLY_TURN)
+    i, legs = schema.inbox.c, schema.legs.c
+    has_come = exists().where(legs.provider == i.provider, legs.ref_id == ref_id)
+    state = case((has_come, "new"), else_="early")
+    connection.execute(update(schema.inbox).where(i.id == identity).values(state=state, ref_id=ref_id))
 
 
 def wake(connection: Connection, refs: Sequence[tuple[str, str]]) -> None:
     """Have callbacks read again whose orders came in now: (provider, reference) pairs."""
+    wait_turn(connection, _EARLY_TURN)
     i = schema.inbox.c
-    for start in range(0, len(refs), _REFS_A_QUERY):
-        part = refs[start : start + _REFS_A_QUERY]
-        mine = tuple_(i.provider, i.ref_id).in_(part)
+    if connection.execute(select(i.id).where(text(IS_EARLY)).limit(1)).first() is None:
+        return
+    for provider, part in refs_in_parts(refs):
+        mine = (i.provider == provider) & i.ref_id.in_(part)
         connection.execute(update(schema.inbox).where(text(IS_EARLY), mine).values(state="new"))

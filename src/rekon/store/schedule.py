@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rekon.domain.transaction import Leg, LegState
 from rekon.store import rows, schema
 from rekon.store.due import first_due
 from rekon.store.inserts import insert_rows, upsert
+from rekon.store.recording import refs_in_parts
 from rekon.store.types import micros
-
-_REFS_A_QUERY = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +177,10 @@ def hasten(connection: Connection, leg_key: str, *, provider: str, now: datetime
 def wake_refs(connection: Connection, refs: Sequence[tuple[str, str]], *, now: datetime) -> None:
     """Have the open legs of these (provider, reference) pairs planned anew: a proved credit shortens a hold."""
     legs, s = schema.legs.c, schema.schedule.c
-    ids: dict[str, set[str]] = defaultdict(set)
-    for provider, ref_id in refs:
-        ids[provider].add(ref_id)
-    for provider, wanted in sorted(ids.items()):
-        for part in batched(sorted(wanted), _REFS_A_QUERY):
-            mine = s.leg_key.in_(select(legs.key).where(legs.provider == provider, legs.ref_id.in_(part)))
-            change = update(schema.schedule).where(mine, s.lease.is_(None), s.due_at > now)
-            connection.execute(change.values(due_at=now))
+    for provider, part in refs_in_parts(refs):
+        mine = s.leg_key.in_(select(legs.key).where(legs.provider == provider, legs.ref_id.in_(part)))
+        change = update(schema.schedule).where(mine, s.lease.is_(None), s.due_at > now)
+        connection.execute(change.values(due_at=now))
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -227,7 +227,7 @@ inbox = Table(
     Column("content_type", Quoted(100), nullable=False),
     Column("verdict", String(12), nullable=False),
     Column("state", String(12), nullable=False),
-    Column("ref_id", String(128), nullable=False),
+    Column("ref_id", Quoted(128), nullable=False),
     Column("copies", Integer, nullable=False),
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("provider", "fingerprint"),
