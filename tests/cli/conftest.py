@@ -1,6 +1,5 @@
 """An installation for each test, copied from one that `rekon init` made."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rekon.cli.app import app
-from tests.cli.installation import Clock, Installation
+from tests.cli.installation import NOW, Clock, Installation, copied
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +26,8 @@ def clock_server() -> Iterator[Clock]:
 
 @pytest.fixture
 def rekon(first_installation: Path, clock_server: Clock, tmp_path: Path) -> Iterator[Installation]:
-    folder = tmp_path / "rekon"
-    shutil.copytree(first_installation, folder)
-    clock_server.now = Clock().now
-    installation = Installation(folder=folder, clock=clock_server)
-    text = installation.config.read_text(encoding="utf-8").replace(str(first_installation), str(folder))
-    installation.config.write_text(text, encoding="utf-8")
+    clock_server.now = NOW
+    installation = copied(first_installation, tmp_path / "rekon", clock_server)
     installation.configure(f'[clock]\nkind = "granted"\nurl = "{clock_server.url}"')
     yield installation
     installation.store.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -105,6 +106,15 @@ class Installation:
         """Add a member of staff and return the personal token."""
         token: str = self.json("users", "add", name, "--role", role)["token"]
         return token
+
+
+def copied(source: Path, folder: Path, clock: Clock) -> Installation:
+    """Copy an installation nobody writes to, with the paths in its configuration."""
+    shutil.copytree(source, folder)
+    installation = Installation(folder=folder, clock=clock)
+    text = installation.config.read_text(encoding="utf-8").replace(str(source), str(folder))
+    installation.config.write_text(text, encoding="utf-8")
+    return installation
 
 
 def program(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ import pytest
 
 from rekon.store import decisions, schema
 from tests import builders
-from tests.cli.installation import NOW
+from tests.cli.installation import NOW, copied
 from tests.store import filling
 
 ORDERS = (
@@ -16,9 +16,12 @@ WALLET = "line_id,agent_id,posted_at,amount,kind,transaction_id"
 ORDERED = "2026-11-22T14:05:00+07:00"
 
 
-@pytest.fixture
-def debited_twice(rekon):
+@pytest.fixture(scope="module")
+def found_once(first_installation, clock_server, tmp_path_factory):
     """Let rekon itself find, on imported books, an order whose agent was debited twice (B10)."""
+    rekon = copied(first_installation, tmp_path_factory.mktemp("decided") / "rekon", clock_server)
+    rekon.configure(f'[clock]\nkind = "granted"\nurl = "{clock_server.url}"')
+    clock_server.now = NOW
     rekon.configure('[sources.toko]\nrefund_owner = "rekon"\nlag_seconds = 0\nzone = "Asia/Jakarta"')
     orders, wallet = rekon.folder / "order.csv", rekon.folder / "saldo.csv"
     orders.write_text(
@@ -30,7 +33,16 @@ def debited_twice(rekon):
     for book, path in (("transactions", orders), ("wallet", wallet)):
         rekon.json("import", book, str(path), "--source", "toko", "--as-of", NOW.isoformat())
     rekon.beat()
-    return rekon
+    rekon.store.close()
+    return rekon.folder
+
+
+@pytest.fixture
+def debited_twice(found_once, clock_server, tmp_path):
+    clock_server.now = NOW
+    rekon = copied(found_once, tmp_path / "rekon", clock_server)
+    yield rekon
+    rekon.store.close()
 
 
 def test_a_decision_is_explained_with_rule_version_and_evidence(debited_twice):

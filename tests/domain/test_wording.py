@@ -35,7 +35,7 @@ from tests.builders import (
 from tests.domain.stories import DELIVERED, FIRST, failed, moved, order
 
 B01, B02, B10 = BreakKind.FAILED_NOT_REFUNDED, BreakKind.STUCK_PENDING, BreakKind.DEBITED_TWICE
-B05, B14 = BreakKind.SUCCESS_TAKEN_BACK, BreakKind.REFUNDED_TWICE
+B05 = BreakKind.SUCCESS_TAKEN_BACK
 CONFIG = house.ROOT / "config"
 
 
