@@ -65,11 +65,10 @@ async def beat_through(house: Installation, heart: Heart, act: Act) -> None:
 
 async def run(config: Path, ports: Ports, *, act: Act = lambda _: None) -> None:
     """Open the installation, serve its desk, play to the end, close everything."""
-    house = open_installation(config, run=inline)
+    house = await asyncio.to_thread(open_installation, config, run=inline)  # it asks this loop what time it is
     heart = Heart(house.context)
     desk = daemon._web_server(house, heart)
-    desk.config.lifespan = "off"
-    serving = asyncio.create_task(desk.serve(sockets=[ports.rekon]))
+    serving = asyncio.create_task(desk._serve(sockets=[ports.rekon]))
     try:
         await beat_through(house, heart, act)
     finally:

@@ -1,11 +1,10 @@
-"""The played outside behind a real socket, in a thread of its own, beside whatever rekon the test runs."""
+"""The played outside behind a real socket, in the loop of the test, beside whatever rekon the test runs."""
 
 import asyncio
 import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,8 @@ class Outside:
     world: World
     clock: DemoClock
     mailbox: Mailbox
+    door: HttpDoor
     url: str = ""
-    answers: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def rows(self, journal: str, kind: str, **equal: object) -> list[Mapping[str, Any]]:
         """Read what one journal says truly happened."""
@@ -104,31 +103,23 @@ def build(
     world.start()
     mailbox = Mailbox(world, answers or {})
     world.inbox = mailbox  # type: ignore[assignment]  # the same one call
-    return Outside(world=world, clock=LeapingClock(world, speed=None, wall=lambda: 0.0), mailbox=mailbox)
+    clock = LeapingClock(world, speed=None, wall=lambda: 0.0)
+    return Outside(world=world, clock=clock, mailbox=mailbox, door=door)
 
 
-@contextmanager
-def served(outside: Outside, *, listening: socket.socket, wrap: Wrap = lambda app: app) -> Iterator[Outside]:
-    """Serve until the block ends. The socket listens already, so nobody has to wait."""
+@asynccontextmanager
+async def served(outside: Outside, *, listening: socket.socket, wrap: Wrap = lambda app: app) -> AsyncIterator[Outside]:
+    """Serve in the running loop until the block ends. The socket listens already, so nobody has to wait."""
     app = wrap(create_app(outside.world, outside.clock, pace=Pace(hold_seconds=3.0)))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", date_header=False, server_header=False
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=asyncio.run, args=(_serve(server, outside, listening),))
     outside.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    thread.start()
+    serving = asyncio.create_task(server._serve(sockets=[listening]))
     try:
         yield outside
     finally:
         server.should_exit = True
-        thread.join()
-
-
-async def _serve(server: uvicorn.Server, outside: Outside, listening: socket.socket) -> None:
-    try:
-        await server.serve(sockets=[listening])
-    finally:
-        door = outside.world.courier._door
-        if isinstance(door, HttpDoor):
-            await door.close()
+        await serving
+        await outside.door.close()

@@ -43,15 +43,25 @@ TABLES = {
         "transaction_id": "'T' || i",
         "agent_id": "'A' || (i % 10)",
         "ordered_at": "i * 1000000",
+        "charged_account": "'agent_wallet'",
+        "order_status": "'success'",
     },
-    "legs": {"key": _LEG, "transaction_key": _KEY, "provider": "'iak'", "ref_id": "'T' || i", "state": "'final'"},
+    "legs": {
+        "key": _LEG,
+        "transaction_key": _KEY,
+        "provider": "'iak'",
+        "ref_id": "'T' || i",
+        "send_state": "'sent'",
+        "state": "'final'",
+    },
     "schedule": {"leg_key": _LEG, "provider": "'iak'", "due_at": "i"},
     "evaluations": {"transaction_key": _KEY, "due_at": "i"},
-    "reports": {"report_id": "'rpt_' || i", "leg_key": _LEG},
+    "reports": {"report_id": "'rpt_' || i", "leg_key": _LEG, "source": "'inquiry'", "outcome": "'delivered'"},
     "wallet_lines": {
         "key": "'toko:L' || i",
         "transaction_key": _KEY,
         "agent_id": "'A' || (i % 10)",
+        "kind": "'debit'",
         "reference": f"CASE WHEN {OPEN} THEN 'refund:' || i ELSE 'r' || i END",
     },
     "statement_lines": {"key": "'iak:utama:' || i", "provider": "'iak'", "ref_id": "'T' || i", "amount": "1"},
@@ -65,7 +75,7 @@ TABLES = {
         "resolved_at": "i",
         "aftercare_due_at": "CASE WHEN i % 2000 = 0 THEN NULL ELSE i END",
     },
-    "breaks": {"break_id": "'brk_' || i", "transaction_key": _KEY, "case_id": _CASE, "kind": "'B02'", "resolved_at": "i"},
+    "breaks": {"break_id": "'brk_' || i", "transaction_key": _KEY, "case_id": _CASE, "kind": "'B02'", "state": "'resolved'", "resolved_at": "i"},
     "refunds": {
         "refund_id": "'ref_' || i",
         "key": "'refund:' || i",
@@ -83,6 +93,7 @@ TABLES = {
     "vouchers": {
         "code": "'C' || i",
         "transaction_key": _KEY,
+        "break_kind": "'B10'",
         "agent_id": "'A' || (i % 10)",
         "amount": "1",
         "issued_at": "i * 1000000",
@@ -199,7 +210,7 @@ def _fill(connection):
         table = schema.metadata.tables[name]
         columns = {c.name: values.get(c.name) or _nothing(c) for c in table.columns if c.name in values or not c.nullable}
         statement = (
-            f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS - 1})"
+            f"WITH RECURSIVE n(i) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS - 1})"
             f" INSERT INTO {name} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM n"
         )
         connection.exec_driver_sql(_placed(connection, statement))

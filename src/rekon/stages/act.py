@@ -30,7 +30,7 @@ from rekon.domain.money import Money
 from rekon.domain.refund import RefundState, voucher_key
 from rekon.domain.sla import WIB
 from rekon.stages.context import Context, log
-from rekon.store import books, cases, dossier, evaluations, journal, limits, refunds, results, vouchers
+from rekon.store import books, cases, dossier, evaluations, journal, limits, refunds, results, schedule, vouchers
 from rekon.store.engine import Connection
 
 BATCH = 50
@@ -157,7 +157,10 @@ def _decide_again(one: dossier.Dossier, row: Row, *, context: Context, now: date
 
 def _not_wanted_now(connection: Connection, row: Row, wanted: Sequence[Decision], *, lease: str, now: datetime) -> None:
     """The rules wait, or no longer ask: postpone, or withdraw the request. Nothing was sent."""
-    waits = any(d.action in (Action.WAIT, Action.CHECK_AGAIN) for d in wanted)
+    again = [d.leg_key for d in wanted if d.action is Action.CHECK_AGAIN and d.leg_key]
+    for leg_key in again:
+        schedule.hasten_leg(connection, leg_key, now=now)
+    waits = bool(again) or any(d.action is Action.WAIT for d in wanted)
     state = RefundState(row["state"])
     if waits:
         refunds.move(connection, row, to=state, lease=lease, due_at=now + _LOOK_AGAIN)

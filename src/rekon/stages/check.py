@@ -157,9 +157,16 @@ def plan(case: _Case, *, context: Context, now: datetime) -> polling.NextCheck:
     hinted = _hinted(case)
     if hinted and not planned.final and planned.due_at is not None and rules.check is CheckKind.READ_ONLY:
         return replace(planned, due_at=now)
-    if hinted and planned.final and planned.watch:
+    if planned.final and planned.watch and (hinted or _wants_fresh_word(case, verdict, context=context, now=now)):
         return replace(planned, due_at=now)
     return planned
+
+
+def _wants_fresh_word(case: _Case, verdict: LegVerdict, *, context: Context, now: datetime) -> bool:
+    """A closed leg that was opened again, because money waits for a reading that is not too old (design 6)."""
+    if case.leg.state is not LegState.OPEN or verdict.last_reading_at is None:
+        return False
+    return now - verdict.last_reading_at > context.policy.reading_age_max
 
 
 def _verdict(case: _Case, context: Context) -> LegVerdict:

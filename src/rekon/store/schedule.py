@@ -183,6 +183,13 @@ def wake_refs(connection: Connection, refs: Sequence[tuple[str, str]], *, now: d
         connection.execute(change.values(due_at=now))
 
 
+def hasten_leg(connection: Connection, leg_key: str, *, now: datetime) -> None:
+    """Make the next check of a leg due now, known by its key alone."""
+    c = schema.legs.c
+    provider = connection.execute(select(c.provider).where(c.key == leg_key)).scalar_one()
+    hasten(connection, leg_key, provider=provider, now=now)
+
+
 def next_due(connection: Connection) -> datetime | None:
     """Say when the next leg is due."""
     return first_due(connection, schema.schedule)
