@@ -1,4 +1,4 @@
-"""A provider that answers at once, or after a wished delay: one asyncio protocol, no framework, in a process of its own.
+"""A provider that answers at once, or after a wished delay: one asyncio protocol in a process of its own.
 
 The first part of a request's path is the delay in milliseconds: `/50/api/check-status` answers 50 ms later. Every
 status question is answered "delivered" for the reference it names. `/connections` tells how many were opened so far.

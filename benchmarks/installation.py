@@ -8,12 +8,12 @@ from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.fast_server import DESTINATION, PRODUCT
+
 from rekon import bootstrap, logs, resources
 from rekon.settings import load
 from rekon.store import intake
 from rekon.store.engine import Store
-
-from benchmarks.fast_server import DESTINATION, PRODUCT
 
 SOURCE = "toko"
 PROVIDER = "iak"
@@ -64,7 +64,9 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def make(place: Path, *, base_url: str = "http://127.0.0.1:9", concurrency: int = 16, port: int = 8750, url: str = "") -> Path:
+def make(
+    place: Path, *, base_url: str = "http://127.0.0.1:9", concurrency: int = 16, port: int = 8750, url: str = ""
+) -> Path:
     """Make an installation in an empty folder and return its configuration.
 
     The provider's own limits are raised by a definition in the state directory, the way an operator would do it.

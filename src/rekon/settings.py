@@ -1,7 +1,7 @@
 """The configuration of one installation: `rekon.toml`, secrets from files, unknown keys refused.
 
-Only bootstrap reads this module. Secrets come from `<name>_file` entries or systemd credentials; the environment
-(`REKON_` and double underscores) is accepted and `rekon doctor` warns about it.
+Only bootstrap reads this module. A secret stands in a file (`{file = "/path"}`), in a systemd credential
+(`{credential = "name"}`) or, for trying things out, in the configuration itself.
 """
 
 import os

@@ -77,10 +77,10 @@ class Installation:
         with self.config.open("a", encoding="utf-8") as file:
             file.write(f"\n{text}\n")
 
-    def run(self, *words: str, token: str = "", given: str | None = None) -> Result:
+    def run(self, *words: str, token: str = "", given: str | None = None, **environment: str) -> Result:
         """Run a command inside this process."""
-        environment = {"REKON_CONFIG": str(self.config), "REKON_STAFF_TOKEN": token}
-        return CliRunner().invoke(app, list(words), env=environment, input=given)
+        known = {"REKON_CONFIG": str(self.config), "REKON_STAFF_TOKEN": token}
+        return CliRunner().invoke(app, list(words), env=known | environment, input=given)
 
     def json(self, *words: str, token: str = "", code: int = 0) -> Any:
         """Run a command with `--json` and read the one document it prints."""

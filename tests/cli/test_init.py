@@ -8,9 +8,9 @@ from rekon import settings
 from tests.cli.installation import program
 
 
-@pytest.fixture
-def made(tmp_path):
-    folder = tmp_path / "baru"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "baru"
     result = program("init", "--dir", str(folder), "--json")
     assert result.returncode == 0, result.stderr
     return folder, json.loads(result.stdout)
@@ -64,7 +64,7 @@ def test_nothing_that_is_there_is_overwritten(tmp_path, kept):
     assert [path.name for path in tmp_path.iterdir()] == [kept]
 
 
-def test_the_comments_of_the_configuration_are_a_working_configuration_too(made):
+def test_the_comments_of_the_configuration_are_a_working_configuration_too(made, tmp_path):
     folder, _ = made
     text = (folder / "rekon.toml").read_text()
     example = "\n".join(
@@ -72,8 +72,8 @@ def test_the_comments_of_the_configuration_are_a_working_configuration_too(made)
         for line in text.splitlines()
     )
     assert {"sources", "providers"} <= set(tomllib.loads(example))
-    (folder / "contoh.toml").write_text(example)
-    assert settings.load(folder / "contoh.toml").sources["toko"].refund_owner == "manual"
+    (tmp_path / "contoh.toml").write_text(example)
+    assert settings.load(tmp_path / "contoh.toml").sources["toko"].refund_owner == "manual"
 
 
 def test_the_next_steps_are_told(made):

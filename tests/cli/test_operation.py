@@ -130,8 +130,8 @@ def _unbalanced_entry(connection):
 
 def doctor(rekon, *, code=0, **environment):
     """Run the doctor and group what it says by level and name."""
-    result = program("doctor", "--json", REKON_CONFIG=str(rekon.config), **environment)
-    assert result.returncode == code, result.stdout + result.stderr
+    result = rekon.run("doctor", "--json", **environment)
+    assert result.exit_code == code, result.output
     said = json.loads(result.stdout)
     assert said["bad"] == sum(item["level"] == "bad" for item in said["items"])
     return {(item["level"], item["name"]): item["text"] for item in said["items"]}

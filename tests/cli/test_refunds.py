@@ -116,6 +116,11 @@ def test_the_token_may_come_from_a_file_or_from_a_hidden_question(rekon):
     assert state_of(rekon, refund_id) == "approved"
 
 
+def test_a_token_file_that_is_not_there_is_named(rekon):
+    reason = rekon.refused("refunds", "approve", waiting(rekon), "--token-file", "tidak-ada", code=2)
+    assert reason == "file"
+
+
 def test_no_answer_to_the_hidden_question_changes_nothing(rekon):
     refund_id = waiting(rekon)
     result = rekon.run("refunds", "approve", refund_id, given="")

@@ -168,6 +168,19 @@ def test_a_failure_that_stays_doubtful_goes_to_staff():
     assert find(decide_on(now=at(120, hours=2), **books), STAFF, kind=B01).rule == "b01.doubted"
 
 
+def test_a_doubtful_timeout_is_given_more_time_than_a_plain_one():
+    doubt = build_report(at=at(100), outcome=Outcome.NOT_FOUND)
+    books = {"reports": [failed(0, TIMEOUT_LIKE, FIRST), doubt]}
+    assert find(decide_on(now=at(2699, hours=2), **books), STAFF, kind=B01) is None
+    assert find(decide_on(now=at(2700, hours=2), **books), STAFF, kind=B01).rule == "b01.doubted"
+
+
+def test_an_unproved_failure_that_costs_nobody_anything_is_left_alone():
+    lines = [build_wallet_line(), build_wallet_line(amount=PRICE, posted_at=at(60))]
+    reports = [failed(s, TIMEOUT_LIKE, FIRST) for s in (0, 900, 2700)]
+    assert decide_on(now=at(2700), reports=reports, lines=lines) == []
+
+
 @pytest.mark.parametrize(
     ("state", "asks_at"), [(LegState.OPEN, at(120, hours=2)), (LegState.STOPPED, at(120))], ids=["open", "stopped"]
 )
@@ -208,12 +221,12 @@ def test_nothing_is_asked_again_while_nothing_is_missing_in_the_wallet():
 def test_a_leg_that_is_on_its_way_to_be_asked_is_waited_for():
     decisions = failed_order(now=at(hours=1), legs=[build_leg(state=LegState.OPEN)])
     assert actions(decisions) == []
-    assert due(decisions) == at(60, hours=1)
+    assert due(decisions) == at(120, hours=2, minutes=5)
 
 
 def test_a_leg_that_cannot_be_asked_any_more_goes_to_staff():
     decisions = failed_order(now=at(hours=1), legs=[build_leg(state=LegState.STOPPED)])
-    assert [d.rule for d in decisions if d.action is STAFF] == ["b01.cannot_ask"]
+    assert [d.rule for d in decisions] == ["b01.cannot_ask"]
 
 
 def test_a_provider_that_stays_silent_for_hours_goes_to_staff():
@@ -256,6 +269,29 @@ def test_no_refund_while_any_leg_is_anything_but_failed(outcome):
     reports += [build_report(at=at(130), leg=leg.key, outcome=outcome, serial_number="SN1")] if outcome else []
     decisions = failed_order(now=at(140), legs=[build_leg(), leg], reports=reports)
     assert not {REFUND, MARK} & set(actions(decisions))
+
+
+def test_the_longest_hold_sets_the_time():
+    leg = second_leg()
+    reports = [failed(0), failed(60), failed(30, SOFT, FIRST, leg=leg.key), failed(200, SOFT, leg=leg.key)]
+    early = failed_order(now=at(360), legs=[build_leg(), leg], reports=reports)
+    assert REFUND not in actions(early)
+    assert find(early, Action.WAIT).due_at == at(570)
+
+
+def test_a_card_waits_for_the_leg_that_may_still_be_proved():
+    leg = second_leg()
+    reports = [failed(0, source=FIRST), failed(30, TIMEOUT_LIKE, FIRST, leg=leg.key)]
+    books = {"legs": [build_leg(), leg], "reports": reports}
+    assert find(failed_order(now=at(119, hours=2), **books), STAFF, kind=B01) is None
+    assert find(failed_order(now=at(120, hours=2), **books), STAFF, kind=B01).rule == "b01.reading_missing"
+
+
+def test_the_leg_that_was_silent_longest_brings_staff():
+    leg = second_leg()
+    reports = [failed(0, source=FIRST), failed(120), failed(30, source=FIRST, leg=leg.key), failed(3000, leg=leg.key)]
+    books = {"legs": [build_leg(), leg], "reports": reports}
+    assert find(failed_order(now=at(120, hours=2, minutes=5), **books), STAFF).rule == "b01.cannot_ask"
 
 
 def test_the_slowest_leg_sets_the_time():

@@ -36,6 +36,15 @@ def test_what_was_never_sent_is_given_back_on_our_own_books_once_the_wallet_is_q
     assert (refund.break_kind, refund.amount, refund.needs_approval) == (B17, PRICE, False)
 
 
+def test_an_order_that_closed_later_than_its_debit_is_quiet_later():
+    closed = order(status_at=at(50))
+    assert due(decide_on(now=at(169), legs=NOT_SENT, transaction=closed)) == at(170)
+
+
+def test_an_order_whose_attempts_are_not_known_was_not_never_sent():
+    assert decide_on(now=at(hours=1), legs=[]) == []
+
+
 def test_what_was_never_sent_has_the_higher_limit_of_our_own_books():
     for price, needs_approval in ((210_000, False), (210_001, True)):
         decisions = decide_on(now=at(120), legs=NOT_SENT, transaction=order(price=price))

@@ -60,11 +60,24 @@ def test_a_window_of_some_products_is_none_for_others():
         pytest.param(wib(22, 22), wib(23, 2), [NIGHT, CutOff(start_minute=1380, end_minute=90)], 90, id="overlapping"),
         pytest.param(wib(22, 22), wib(23, 2), [NIGHT, NIGHT], 120, id="twice the same"),
         pytest.param(wib(22, 10), wib(22, 9), [NIGHT], 0, id="a clock that went back"),
+        pytest.param(wib(20, 10), wib(24, 10), [NIGHT], 4 * 22 * 60, id="four days"),
         pytest.param(wib(20, 10), wib(25, 10), [NIGHT], 5 * 24 * 60, id="beyond four days"),
     ],
 )
 def test_waiting_leaves_the_windows_out(since, now, cut_offs, minutes):
     assert waited(since, now, *cut_offs) == timedelta(minutes=minutes)
+
+
+def test_waiting_pauses_in_a_window_of_these_products_alone():
+    tokens = CutOff(start_minute=23 * 60, end_minute=60, families=frozenset({"pln_token"}))
+    assert waited(wib(22, 22), wib(23, 2), tokens, family="pln_token") == timedelta(hours=2)
+    assert waited(wib(22, 22), wib(23, 2), tokens) == timedelta(hours=4)
+
+
+def test_a_window_without_length_pauses_nothing():
+    empty = CutOff(start_minute=60, end_minute=60)
+    assert waited(wib(22, 0), wib(22, 12), empty) == timedelta(hours=12)
+    assert sla.window_end(wib(22, 1), rules=build_rules(cut_offs=(empty,)), family="pulsa") is None
 
 
 MINUTES = st.integers(0, 1439)

@@ -24,6 +24,8 @@ from rekon.sandbox.story import Story
 from rekon.sandbox.world import Knobs, World
 
 Wrap = Callable[[ASGIApp], ASGIApp]
+HONEST = Knobs(lost_replies=(), push_seconds=20)
+"""No good news gets lost, and servers push at half the demo's pace."""
 
 
 class LeapingClock(DemoClock):
@@ -95,9 +97,9 @@ def build(
     knobs: Knobs | None = None,
     journal_dir: Path | None = None,
 ) -> Outside:
-    """Set the stage. Refunds are answered honestly unless `knobs` say otherwise."""
+    """Set the stage. The outside is honest unless `knobs` say otherwise."""
     door = HttpDoor(rekon_url)
-    world = World(story, door=door, journal_dir=journal_dir, knobs=knobs or Knobs(lost_replies=()))
+    world = World(story, door=door, journal_dir=journal_dir, knobs=knobs or HONEST)
     for sale in story.sales:
         world.cores[sale.provider].prices[sale.product.sku(sale.provider)] = sale.product.cost
     world.start()

@@ -16,7 +16,7 @@ STARTS = datetime(2026, 11, 16, 9, 0, tzinfo=WIB)
 
 
 class Play:
-    """Collects sales; `story` puts them in order. Every sale has an agent of its own, so no limit of one agent tells."""
+    """Collects sales. Each has an agent of its own, so that no limit of one agent is met by chance."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -70,6 +70,4 @@ def _with_serial(step: Step, number: int) -> Step:
 def _agents(sales: Iterable[Sale]) -> Iterable[Agent]:
     known = {sale.agent_id: sale.source for sale in sales if sale.agent_id != OWN_SHOP}
     for number, (agent_id, source) in enumerate(sorted(known.items()), start=1):
-        yield Agent(
-            source=source, agent_id=agent_id, name=f"Konter {number}", zone="WIB", opening=10_000_000, top_up=0
-        )
+        yield Agent(source=source, agent_id=agent_id, name=f"Konter {number}", zone="WIB", opening=10_000_000, top_up=0)

@@ -41,9 +41,7 @@ def wish(*, amount: int = builders.PRICE, kind: BreakKind = BreakKind.FAILED_NOT
     return Decision(action=Action.ISSUE_REFUND, break_kind=kind, amount=Money(amount), **(values | more))
 
 
-def refund(
-    store: Store, transaction: Transaction, *, now: datetime = builders.T0, **more: Any
-) -> refunds.Row:
+def refund(store: Store, transaction: Transaction, *, now: datetime = builders.T0, **more: Any) -> refunds.Row:
     """Ask for a refund and return its row."""
     decision = wish(**more)
     store.write(refunds.request, transaction, decision, now=now)

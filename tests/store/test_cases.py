@@ -166,7 +166,9 @@ def test_two_cases_may_share_a_number_without_stopping_the_books(store, transact
 
 
 def _complain(store, leg, *, now=T0):
-    return store.write(complaints.open_complaint, leg, kind=STUCK, text="Mohon dicek", links=["https://wa.me/1"], now=now)
+    return store.write(
+        complaints.open_complaint, leg, kind=STUCK, text="Mohon dicek", links=["https://wa.me/1"], now=now
+    )
 
 
 def test_a_provider_hears_one_complaint_a_purchase(store, transaction):

@@ -51,7 +51,9 @@ def test_a_purchase_comes_with_everything_rekon_did(store, transaction):
     case_id = filling.case(store, transaction, kind=BreakKind.STUCK_PENDING, ask_staff=True)
     store.write(messages.add, filling.new_message(case_id=case_id), now=T0)
     store.write(results.request, transaction, status="failed", serial_number="", reason="", now=T0)
-    store.write(complaints.open_complaint, builders.build_leg(), kind=BreakKind.STUCK_PENDING, text="x", links=[], now=T0)
+    store.write(
+        complaints.open_complaint, builders.build_leg(), kind=BreakKind.STUCK_PENDING, text="x", links=[], now=T0
+    )
     issued = {"code": "C1", "kind": BreakKind.STUCK_PENDING, "amount": 1_000, "rule": "comp.2"}
     store.write(vouchers.issue, transaction, **issued, policy=builders.build_policy(), now=T0)
     filling.refund(store, transaction)

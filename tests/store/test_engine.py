@@ -18,9 +18,8 @@ class _StopError(Exception):
 
 
 def test_a_unit_of_work_leaves_all_or_nothing(store):
-    with pytest.raises(_StopError), store.unit_of_work() as connection:
-        books.advance_mark(connection, **_MARK)
-        raise _StopError
+    with pytest.raises(_StopError):
+        store.write(_mark_and_stop)
     assert store.read(books.marks) == {}
     store.write(books.advance_mark, **_MARK)
     assert len(store.read(books.marks)) == 1
@@ -164,6 +163,11 @@ def test_a_store_never_shows_its_password():
     assert "rahasia" not in f"{store!r} {store.url}"
 
 
+def _mark_and_stop(connection):
+    books.advance_mark(connection, **_MARK)
+    raise _StopError
+
+
 class _Server:
     """Answers SHOW like a PostgreSQL with these settings; the real one of the tests runs without them, for speed."""
 
@@ -191,4 +195,3 @@ def _count_up(store, times):
 
     for _ in range(times):
         store.write(once)
-

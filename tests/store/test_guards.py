@@ -47,10 +47,9 @@ def test_postgresql_refuses_to_empty_a_table(pg_store, table):
 def test_sqlite_refuses_a_replacement_too(sqlite_store):
     filling.order(sqlite_store)
     row = filling.one(sqlite_store, schema.observations)
-    columns = "id, transaction_key, order_status, recorded_at"
-    values = f"{row['id']}, '{row['transaction_key']}', 'success', 0"
+    statement = schema.observations.insert().prefix_with("OR REPLACE").values({**row, "order_status": "success"})
     with pytest.raises(IntegrityError, match="append-only"):
-        _run(sqlite_store, f"INSERT OR REPLACE INTO observations ({columns}) VALUES ({values})")
+        sqlite_store.write(lambda connection: connection.execute(statement))
     assert filling.one(sqlite_store, schema.observations)["order_status"] == "failed"
 
 

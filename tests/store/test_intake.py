@@ -27,7 +27,9 @@ def _take(store, rows, *, book="orders", **more):
 
 
 def test_good_rows_enter_and_bad_ones_wait_for_a_person(store):
-    taken = _take(store, [ROW, {**ROW, "transaction_id": "T1002", "price": "10.500"}, {**ROW, "transaction_id": "T1003"}])
+    taken = _take(
+        store, [ROW, {**ROW, "transaction_id": "T1002", "price": "10.500"}, {**ROW, "transaction_id": "T1003"}]
+    )
     assert (taken.accepted, taken.unchanged) == (2, 0)
     assert [(one.index, one.field) for one in taken.refused] == [(1, "price")]
     (waiting,) = store.read(quarantine.waiting)
@@ -62,7 +64,13 @@ def test_a_batch_without_a_mark_leaves_the_book_stale(store):
 
 
 def test_every_book_has_its_parser(store):
-    line = {"line_id": "L1", "agent_id": "A01", "posted_at": "2026-11-22T14:05:00+07:00", "amount": -50_600, "kind": "debit"}
+    line = {
+        "line_id": "L1",
+        "agent_id": "A01",
+        "posted_at": "2026-11-22T14:05:00+07:00",
+        "amount": -50_600,
+        "kind": "debit",
+    }
     statement = {"line_id": "S1", "posted_at": "2026-11-22T14:05:00+07:00", "amount": -50_150, "kind": "charge"}
     assert _take(store, [line], book="wallet").accepted == 1
     assert _take(store, [{"agent_id": "A01"}, {"agent_id": ""}], book="agents").accepted == 1

@@ -86,6 +86,14 @@ def test_a_refund_of_ours_that_arrived_is_counted_once(store):
     assert found(store) == []
 
 
+def test_a_refund_of_ours_that_arrived_does_not_hide_a_second_debit(store):
+    transaction = sold(store)
+    row = filling.refund(store, transaction)
+    moved(store, transaction, -PRICE, -PRICE)
+    moved(store, transaction, PRICE, reference=row["key"])
+    assert found(store) == [(LeakKind.FAILED_NOT_RETURNED, "toko:T1", PRICE)]
+
+
 @pytest.mark.parametrize(("age", "leaks_money"), [(timedelta(minutes=14), False), (timedelta(minutes=15), True)])
 def test_an_order_that_is_still_being_dealt_with_is_no_leak(store, age, leaks_money):
     moved(store, sold(store, ordered_at=NOW - age), -PRICE)

@@ -59,7 +59,12 @@ def test_only_the_one_who_claimed_a_message_writes_what_became_of_it(store):
     assert not store.write(messages.record, row, lease="other", state="sent", due_at=None)
     assert store.write(messages.record, row, lease="mine", due_at=LATER, note="sibuk" * 100)
     waiting = filling.one(store, schema.messages)
-    assert (waiting["state"], waiting["due_at"], waiting["lease"], len(waiting["note"])) == ("waiting", LATER, None, 300)
+    assert (waiting["state"], waiting["due_at"], waiting["lease"], len(waiting["note"])) == (
+        "waiting",
+        LATER,
+        None,
+        300,
+    )
 
 
 def test_the_next_message_is_the_smallest_due_time(store):

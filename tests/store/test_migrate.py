@@ -90,14 +90,19 @@ def _outline(connection):
             sorted(seen.get_foreign_keys(table), key=str),
             sorted(seen.get_unique_constraints(table), key=str),
             sorted(seen.get_check_constraints(table), key=str),
-            [(column["name"], str(column["type"]), column["nullable"], column["default"]) for column in seen.get_columns(table)],
+            [
+                (column["name"], str(column["type"]), column["nullable"], column["default"])
+                for column in seen.get_columns(table)
+            ],
         ]
     if connection.dialect.name == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
-        kinds = "SELECT name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
-        outline["rowid"] = sorted(tuple(row) for row in connection.execute(text(kinds)))
+        kinds = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%WITHOUT ROWID%'"
+        outline["rowid"] = sorted(connection.execute(text(kinds)).scalars())
     else:
-        query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        query = (
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        )
     outline["indexes"] = sorted(tuple(row) for row in connection.execute(text(query)))
     return outline
 
@@ -114,7 +119,7 @@ def test_there_is_a_way_back_and_forth_again(empty):
 
 def test_an_older_schema_is_refused_until_it_is_upgraded(own_store):
     migrate.downgrade(own_store, MIGRATIONS, to="0001")
-    with pytest.raises(SchemaMismatchError, match="at schema 0001, this rekon needs .* run `rekon db upgrade`"):
+    with pytest.raises(SchemaMismatchError, match=r"at schema 0001, this rekon needs .* run `rekon db upgrade`"):
         migrate.check(own_store, MIGRATIONS)
     migrate.upgrade(own_store, MIGRATIONS)
     migrate.check(own_store, MIGRATIONS)
@@ -180,7 +185,8 @@ def test_a_step_that_orphans_rows_is_undone(sqlite_store, steps):
 def test_two_newest_steps_are_no_order(steps):
     _add_step(steps, "    pass", number="9001")
     (steps / "versions" / "9002_fork.py").write_text(
-        (steps / "versions" / "9001_another.py").read_text(encoding="utf-8").replace('"9001"', '"9002"'), encoding="utf-8"
+        (steps / "versions" / "9001_another.py").read_text(encoding="utf-8").replace('"9001"', '"9002"'),
+        encoding="utf-8",
     )
     with pytest.raises(ValueError, match="2 newest steps"):
         migrate.head(steps)

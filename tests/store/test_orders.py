@@ -17,7 +17,9 @@ def test_an_order_comes_back_as_it_went_in(store):
     transaction = builders.build_transaction(
         serial_number="SN1", channel="telegram", raw_order="S50.0812.1234", repeat_counter="2"
     )
-    leg = builders.build_leg(max_price=51_000, testing=True, allow_dot=True, cb_url="http://cb", first_reply='{"rc":"00"}')
+    leg = builders.build_leg(
+        max_price=51_000, testing=True, allow_dot=True, cb_url="http://cb", first_reply='{"rc":"00"}'
+    )
     done = filling.orders(store, [(transaction, leg)])
     assert (done.accepted, done.unchanged, done.conflicts) == (1, 0, [])
     assert rows.transaction(filling.one(store, schema.transactions)) == transaction
@@ -84,7 +86,12 @@ def test_a_new_status_is_appended_as_an_observation_and_kept_as_the_newest(store
     store.write(_forget_evaluations)
     done = filling.orders(
         store,
-        [(replace(transaction, order_status=OrderStatus.SUCCESS, status_at=LATER, serial_number="SN9"), builders.build_leg())],
+        [
+            (
+                replace(transaction, order_status=OrderStatus.SUCCESS, status_at=LATER, serial_number="SN9"),
+                builders.build_leg(),
+            )
+        ],
         now=LATER,
     )
     assert done.accepted == 1

@@ -167,7 +167,12 @@ def test_a_servers_answer_is_kept_by_the_one_who_asked(store):
     assert not store.write(results.record, row, lease="other", state="accepted", due_at=None, now=LATER)
     assert store.write(results.record, row, lease="mine", state="pending", due_at=LATER, now=T0)
     waiting = filling.one(store, schema.order_results)
-    assert (waiting["state"], waiting["due_at"], waiting["answered_at"], waiting["attempts"]) == ("pending", LATER, None, 1)
+    assert (waiting["state"], waiting["due_at"], waiting["answered_at"], waiting["attempts"]) == (
+        "pending",
+        LATER,
+        None,
+        1,
+    )
     (row,) = store.write(results.claim_due, now=LATER, limit=5, lease="again", lease_until=builders.at(minutes=6))
     assert store.write(results.record, row, lease="again", state="accepted", due_at=None, now=LATER)
     done = filling.one(store, schema.order_results)

@@ -200,8 +200,8 @@ _VOUCHER = (
     " VALUES ('C{}', 'toko:T1001', 'B10', 'A01', 'toko', 1, 'r', '1', 'issued', 0, 0, '', 0)"
 )
 _MESSAGE = (
-    "INSERT INTO messages (message_id, event, break_kind, agent_id, audience, channel, address, template, variant, text,"
-    " short_text, variables, answer_url, state, note, reference, created_at, attempts)"
+    "INSERT INTO messages (message_id, event, break_kind, agent_id, audience, channel, address, template, variant,"
+    " text, short_text, variables, answer_url, state, note, reference, created_at, attempts)"
     " VALUES ('M{}', 'e', '', 'A01', 'agent', 'file', '', 'M01', '', '', '', '[]', '', 'sent', '', '', 0, 0)"
 )
 
@@ -212,7 +212,9 @@ def _without_unique(store, table, name):
         _run(store, f"ALTER TABLE {table} DROP CONSTRAINT {name}")
         return
     with store.changing_schema() as connection:
-        made = connection.execute(text(f"SELECT sql FROM sqlite_master WHERE name = '{table}'")).scalar_one()
+        made = connection.execute(
+            text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table}
+        ).scalar_one()
         lines = [line for line in made.splitlines() if name not in line]
         connection.execute(text(f"DROP TABLE {table}"))
         connection.exec_driver_sql("\n".join(lines).rstrip().removesuffix(")").rstrip().removesuffix(",") + ")")

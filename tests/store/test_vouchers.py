@@ -102,6 +102,8 @@ def test_a_payment_is_written_by_the_one_who_holds_it(store):
 
 def test_vouchers_are_listed_newest_first(store):
     for number in range(3):
-        _issue(store, number=f"T{number}", code=f"C{number}", agent_id=f"A{number % 2}", now=builders.at(seconds=number))
+        _issue(
+            store, number=f"T{number}", code=f"C{number}", agent_id=f"A{number % 2}", now=builders.at(seconds=number)
+        )
     assert [row["code"] for row in store.read(vouchers.listed)] == ["C2", "C1", "C0"]
     assert [row["code"] for row in store.read(vouchers.listed, agent_id="A0")] == ["C2", "C0"]

@@ -20,9 +20,17 @@ CONSOLE = "konsol"
 def ask_token(token_file: Path | None) -> str:
     """Get the personal token: the given file, then the environment, then a hidden question on stderr."""
     if token_file is not None:
-        return token_file.read_text(encoding="utf-8").strip()
+        return _read_token(token_file)
     given = os.environ.get(TOKEN_VARIABLE, "").strip()
     return given or str(typer.prompt("Token pribadi", hide_input=True, err=True)).strip()
+
+
+def _read_token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = type(error).__name__
+        failures.wrong_use(f"Berkas token {path} tidak dapat dibaca ({why}). Periksa jalur dan izinnya.", reason="file")
 
 
 def identify(house: House, token_file: Path | None) -> "Person":

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from rekon.desk.callbacks import BODY_MAX
 from rekon.desk.feeds import desk_of
 from rekon.domain.answer import Answer, verify_answer_token
 from rekon.store import messages
@@ -56,7 +55,7 @@ async def telegram(request: Request, token: str) -> Response:
     if not desk.telegram_token or not hmac.compare_digest(token.encode(), desk.telegram_token.encode()):
         raise HTTPException(404)
     raw = await request.body()
-    said = desk.read_telegram(raw) if len(raw) <= BODY_MAX else None
+    said = desk.read_telegram(raw)
     if said is None or said.answer is None:
         return Response(status_code=200)
     message = await desk.context_read(messages.asked_in_chat, said.chat_id, said.message_id)

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rekon.desk import answering, callbacks, feeds
+from rekon.desk.gate import Gate
 from rekon.domain.callback import CallbackDoor
 from rekon.store.faults import StoreUnavailableError
 
@@ -60,6 +61,8 @@ def make_app(desk: Desk) -> FastAPI:
     app.include_router(callbacks.router)
     app.include_router(answering.router)
     app.add_exception_handler(StoreUnavailableError, _store_is_down)
+    app.add_exception_handler(Exception, _is_broken)
+    app.add_middleware(Gate, knows_key=desk.knows_key)
     app.add_middleware(GuardHeaders)
 
     @app.get("/healthz")
@@ -100,3 +103,9 @@ async def _store_is_down(request: Request, error: Exception) -> Response:
     """The database is locked, full or away: nothing was stored, so the sender should come again."""
     del request, error
     return Response(status_code=503, headers={"retry-after": "5"})
+
+
+async def _is_broken(request: Request, error: Exception) -> Response:
+    """A defect of ours: it is logged, and the caller learns nothing about it. This answer passes no middleware."""
+    del request, error
+    return Response(status_code=500, headers=_HEADERS)

@@ -12,17 +12,13 @@ from rekon.store import inbox
 log = structlog.get_logger()
 router = APIRouter()
 
-BODY_MAX = 64 * 1024
-
 
 @router.post("/callbacks/{provider}/{token}")
 @router.get("/callbacks/{provider}/{token}")
 async def receive(request: Request, provider: str, token: str) -> Response:
     """Take one callback in. 401 says nothing about why."""
     desk = desk_of(request)
-    raw = request.scope["query_string"] if request.method == "GET" else await _read(request)
-    if raw is None:
-        return Response(status_code=413)
+    raw = request.scope["query_string"] if request.method == "GET" else await request.body()
     if not hmac.compare_digest(token.encode(), desk.callback_token.encode()):
         return _refuse(provider, "token")
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -45,13 +41,3 @@ async def receive(request: Request, provider: str, token: str) -> Response:
 def _refuse(provider: str, why: str) -> Response:
     log.warning("callback.refused", provider=provider[:64], why=why)
     return Response(status_code=401)
-
-
-async def _read(request: Request) -> bytes | None:
-    """Read the body up to the limit, or None when there is more."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > BODY_MAX:
-            return None
-    return bytes(raw)

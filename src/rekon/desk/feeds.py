@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -14,8 +14,6 @@ from rekon.store import book_wallet, intake, messages, vouchers
 if TYPE_CHECKING:
     from rekon.desk.app import Desk
 
-_BODY_MAX = 16 * 1024 * 1024
-
 
 def desk_of(request: Request) -> "Desk":
     """Return the desk's tools."""
@@ -23,20 +21,7 @@ def desk_of(request: Request) -> "Desk":
     return desk
 
 
-async def require_key(request: Request) -> None:
-    """Let only programs with an API key in.
-
-    Raises:
-        HTTPException: 401 without a known key; 413 for a body that is too large.
-    """
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not desk_of(request).knows_key(given):
-        raise HTTPException(401, "API key missing or unknown", headers={"www-authenticate": "Bearer"})
-    if int(request.headers.get("content-length") or 0) > _BODY_MAX:
-        raise HTTPException(413, f"the body is larger than {_BODY_MAX} bytes; send smaller batches")
-
-
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/api/v1")
 
 
 class Batch(BaseModel):

@@ -14,7 +14,7 @@ AFTERCARE_TO_MINUTE = 20 * 60 + 30
 def _windows(cut_off: CutOff, day: datetime) -> tuple[datetime, datetime]:
     start = day + timedelta(minutes=cut_off.start_minute)
     end = day + timedelta(minutes=cut_off.end_minute)
-    return start, end if end > start else end + _DAY
+    return start, end if end >= start else end + _DAY
 
 
 def _midnight_wib(instant: datetime) -> datetime:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from rekon.connectors.providers.callbacks import read_callback
@@ -17,15 +18,17 @@ from rekon.connectors.providers.inquiry import SKEW_AGE_MAX, CheckProof, Unsafe,
 from rekon.connectors.providers.reading import proves_formed, read_reply
 from rekon.domain import polling
 from rekon.domain.callback import Verdict
-from rekon.domain.outcome import Reading, ReportSource, StatusReport
+from rekon.domain.outcome import Outcome, Reading, ReportSource, StatusReport
 from rekon.domain.policy import CheckKind
 from rekon.domain.transaction import Leg, LegState
 from rekon.domain.verdict import LegVerdict, judge_leg
-from rekon.stages.context import Context, log
+from rekon.stages.context import Context, Gathering, log
 from rekon.store import evaluations, health, inbox, legs, reports, schedule
 from rekon.store.engine import Connection
 
 BATCH = 256
+_ROUND_SECONDS = 1.0
+"""How long a round goes on claiming: the other stages wait for it."""
 _INBOX_BATCH = 500
 LEASE = timedelta(seconds=60)
 _TOO_SOON = timedelta(seconds=5)
@@ -33,6 +36,10 @@ _FOR_NOW = frozenset(
     {Unsafe.TOO_SOON, Unsafe.IN_FLIGHT, Unsafe.CLOCK_UNKNOWN, Unsafe.CLOCK_SKEW, Unsafe.RESTORED_BOOKS}
 )
 _RETRY_UNSAFE = timedelta(seconds=60)
+_FIRST_RETRY = timedelta(seconds=3)
+_LAST_RETRY = timedelta(minutes=5)
+_RETRIES_MAX = 8
+"""After so many unreadable answers in a row only the ordinary schedule goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +62,30 @@ class _Answered:
 
 
 async def work(context: Context) -> int:
-    """Read new callbacks and ask about one batch of due legs. Returns how much was done."""
-    lease = context.mint()
-    asks, done = await context.write(take_in, context=context, lease=lease, now=context.clock())
-    if asks:
-        await _ask_all(context, asks, lease=lease)
-    return done
+    """Read new callbacks and ask about due legs for about a second. Returns how much was done.
+
+    Legs are claimed ahead of the answers, and answers are written as they come, so that a slow one holds up no other.
+    """
+    done, ahead, lease, loop = 0, _ahead(context), context.mint(), asyncio.get_running_loop()
+    ends_at = loop.time() + _ROUND_SECONDS
+    async with asyncio.TaskGroup() as tasks:
+        answers = Gathering[_Answered](tasks)
+        while True:
+            asks, count = await context.write(take_in, context=context, lease=lease, now=context.clock())
+            done += count
+            await _ask_all(context, asks, answers)
+            is_last = count < BATCH or loop.time() >= ends_at
+            while answers.open > (0 if is_last else ahead):
+                answered = await answers.take()
+                await context.write(record, context=context, answered=answered, lease=lease, now=context.clock())
+            if is_last:
+                return done
+
+
+def _ahead(context: Context) -> int:
+    """Say how many questions may be open when the next are claimed: as many again as providers take at once."""
+    asked = {provider for provider, _ in context.connectors.clients}
+    return sum(2 * context.connectors.definitions[provider].limits.concurrency for provider in asked)
 
 
 def take_in(connection: Connection, *, context: Context, lease: str, now: datetime) -> tuple[list[_Case], int]:
@@ -157,6 +182,9 @@ def plan(case: _Case, *, context: Context, now: datetime) -> polling.NextCheck:
     hinted = _hinted(case)
     if hinted and not planned.final and planned.due_at is not None and rules.check is CheckKind.READ_ONLY:
         return replace(planned, due_at=now)
+    retry_at = _retry_at(case, check=rules.check)
+    if retry_at is not None and planned.due_at is not None and not planned.final:
+        return replace(planned, due_at=min(planned.due_at, retry_at))
     if planned.final and planned.watch and (hinted or _wants_fresh_word(case, verdict, context=context, now=now)):
         return replace(planned, due_at=now)
     return planned
@@ -200,11 +228,12 @@ def _record_plans(connection: Connection, plans: Sequence[schedule.Plan], *, lea
     evaluations.touch(connection, sorted(touched), due_at=now)
 
 
-async def _ask_all(context: Context, cases: Sequence[_Case], *, lease: str) -> None:
-    """Ask about every claimed leg at once, each provider within its own limits, then record all answers."""
-    known = await _refresh_clocks(context, cases, await context.read(health.all_of))
-    answered = await asyncio.gather(*(_ask(context, case, known) for case in cases))
-    await context.write(record, context=context, answered=answered, lease=lease, now=context.clock())
+async def _ask_all(context: Context, cases: Sequence[_Case], answers: Gathering[_Answered]) -> None:
+    """Send a question about every claimed leg, each provider within its own limits."""
+    if cases:
+        known = await _refresh_clocks(context, cases, await context.read(health.all_of))
+        for case in cases:
+            answers.add(_ask(context, case, known))
 
 
 async def _refresh_clocks(
@@ -325,6 +354,20 @@ def _plan_after(one: _Answered, case: _Case, *, context: Context, now: datetime)
     if planned.due_at is not None and planned.due_at <= now:
         return replace(planned, due_at=now + _TOO_SOON)
     return planned
+
+
+def _retry_at(case: _Case, *, check: CheckKind) -> datetime | None:
+    """Ask again soon after an answer nobody could read, later after each further one: an outage is left in peace."""
+    asked = [report for report in case.said if report.source is ReportSource.INQUIRY]
+    silent = sum(1 for _ in takewhile(_says_nothing, reversed(asked)))
+    if not 0 < silent < _RETRIES_MAX:
+        return None
+    wait: timedelta = min(_FIRST_RETRY * 2 ** (silent - 1), _LAST_RETRY)
+    return asked[-1].received_at + (max(wait, polling.RESEND_GAP) if check is CheckKind.RESEND else wait)
+
+
+def _says_nothing(report: StatusReport) -> bool:
+    return report.outcome is Outcome.UNKNOWN and not report.contradiction and not report.raw_code
 
 
 def _report(one: _Answered, *, now: datetime) -> reports.NewReport:

@@ -1,11 +1,12 @@
 """What every stage is given: the store, the clock, the rules and the connectors. Built by bootstrap alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 import structlog
 
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
+_MOMENT_SECONDS = 0.02
+_ENOUGH = 200
+
 
 class Runner(Protocol):
     """Runs a synchronous store function: in a thread in production, inline in simulation."""
@@ -41,6 +45,46 @@ async def in_thread(function: Callable[[], T], /) -> T:
 async def inline(function: Callable[[], T], /) -> T:
     """Run a store function at once, for tests and simulation."""
     return function()
+
+
+class Gathering(Generic[T]):
+    """Results that come one by one, taken out many at a time: those of a moment go into one commit."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        """Take the group that waits for whatever is still on its way."""
+        self.open = 0
+        """Results not taken yet; `_coming` of them are still on their way."""
+        self._tasks = tasks
+        self._coming = 0
+        self._here: list[T] = []
+        self._first = asyncio.Event()
+        self._enough = asyncio.Event()
+
+    def add(self, work: Coroutine[Any, Any, T]) -> None:
+        """Start one piece of work."""
+        self.open += 1
+        self._coming += 1
+        self._tasks.create_task(self._bring(work))
+
+    async def _bring(self, work: Coroutine[Any, Any, T]) -> None:
+        result = await work
+        self._here.append(result)
+        self._coming -= 1
+        self._first.set()
+        if not self._coming or len(self._here) >= _ENOUGH:
+            self._enough.set()
+
+    async def take(self) -> list[T]:
+        """Wait for a result, then a moment for those beside it, unless it is the last or there are enough."""
+        await self._first.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT_SECONDS):
+                await self._enough.wait()
+        taken, self._here = self._here, []
+        self._first.clear()
+        self._enough.clear()
+        self.open -= len(taken)
+        return taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,9 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._turn = threading.Lock()
         self._owner: int | None = None
-        self._writer = _sqlite_writer(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
+        self._writer = (
+            _sqlite_writer(url) if self.is_sqlite else create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        )
         self._readers = _sqlite_readers(url) if self._has_file else self._writer
 
     @property
@@ -160,14 +162,14 @@ class Store:
 
 
 def _sqlite_writer(url: str) -> Engine:
-    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    engine = create_engine(url, hide_parameters=True, poolclass=StaticPool, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
 def _sqlite_readers(url: str) -> Engine:
-    engine = create_engine(url, pool_size=_READERS, connect_args={"check_same_thread": False})
+    engine = create_engine(url, hide_parameters=True, pool_size=_READERS, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin)
     return engine

@@ -3,14 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
 from rekon.store.due import first_due
-from rekon.store.inserts import insert_rows, upsert
-from rekon.store.recording import in_parts, refs_in_parts
-from rekon.store.types import micros, span
+from rekon.store.inserts import Upsert, insert_rows, upsert
+from rekon.store.recording import among, by_provider
+from rekon.store.types import Instant, micros, span
 
 
 def touch(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> None:
@@ -21,13 +32,14 @@ def touch(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> N
     rows = [{"transaction_key": key, "due_at": due_at} for key in sorted(set(keys))]
     if not rows:
         return
-    statement = upsert(connection, schema.evaluations)
-    sooner = statement.excluded.due_at < schema.evaluations.c.due_at
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["transaction_key"], set_={"due_at": statement.excluded.due_at}, where=sooner
-        ),
-        rows,
+    connection.execute(_or_sooner(upsert(connection, schema.evaluations)), rows)
+
+
+def _or_sooner(statement: Upsert) -> Upsert:
+    """Let the sooner time stay where there is one already."""
+    due_at = statement.excluded.due_at
+    return statement.on_conflict_do_update(
+        index_elements=["transaction_key"], set_={"due_at": due_at}, where=due_at < schema.evaluations.c.due_at
     )
 
 
@@ -45,11 +57,12 @@ def touch_known(
     With `history_after`, orders that entered closed and older than that are left alone.
     """
     t = schema.transactions.c
-    for part in in_parts(keys):
-        query = select(t.key).where(t.key.in_(part))
-        if history_after is not None:
-            query = query.where(_is_worked_on(history_after))
-        touch(connection, connection.execute(query).scalars().all(), due_at=due_at)
+    known = select(t.key, literal(due_at, Instant)).where(among(connection, t.key, keys)).order_by(t.key)
+    if history_after is not None:
+        known = known.where(_is_worked_on(history_after))
+    if keys:
+        statement = upsert(connection, schema.evaluations).from_select(["transaction_key", "due_at"], known)
+        connection.execute(_or_sooner(statement))
 
 
 def _is_worked_on(history_after: timedelta) -> ColumnElement[bool]:
@@ -68,8 +81,8 @@ def touch_refs(
     """Have the transactions looked at that these (provider, reference) pairs belong to."""
     legs = schema.legs.c
     found: set[str] = set()
-    for provider, part in refs_in_parts(refs):
-        query = select(legs.transaction_key).where(legs.provider == provider, legs.ref_id.in_(part))
+    for provider, ids in by_provider(refs):
+        query = select(legs.transaction_key).where(legs.provider == provider, among(connection, legs.ref_id, ids))
         found.update(connection.execute(query).scalars())
     touch_known(connection, sorted(found), due_at=due_at, history_after=history_after)
 
@@ -85,8 +98,8 @@ def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> N
     """Write when each looked-at transaction is due again; None drops its row."""
     e = schema.evaluations
     done = [key for key, due in next_due.items() if due is None]
-    for part in in_parts(done):
-        connection.execute(delete(e).where(e.c.transaction_key.in_(part)))
+    if done:
+        connection.execute(delete(e).where(among(connection, e.c.transaction_key, done)))
     later = [{"looked_at": key, "due_at": due} for key, due in next_due.items() if due is not None]
     if later:
         connection.execute(update(e).where(e.c.transaction_key == bindparam("looked_at")), later)

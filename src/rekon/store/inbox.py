@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, exists, select, text, update
 from rekon.domain.callback import Verdict
 from rekon.store import schema
 from rekon.store.inserts import upsert, wait_turn
-from rekon.store.recording import refs_in_parts
+from rekon.store.recording import among, by_provider
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 
 _EARLY_TURN = "early callbacks"
@@ -101,6 +101,6 @@ def wake(connection: Connection, refs: Sequence[tuple[str, str]]) -> None:
     i = schema.inbox.c
     if connection.execute(select(i.id).where(text(IS_EARLY)).limit(1)).first() is None:
         return
-    for provider, part in refs_in_parts(refs):
-        mine = (i.provider == provider) & i.ref_id.in_(part)
+    for provider, ids in by_provider(refs):
+        mine = (i.provider == provider) & among(connection, i.ref_id, ids)
         connection.execute(update(schema.inbox).where(text(IS_EARLY), mine).values(state="new"))

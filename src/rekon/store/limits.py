@@ -114,3 +114,8 @@ def resume(connection: Connection, *, scope: str) -> bool:
     """Let automatic money of a scope move again. Returns whether it stood still."""
     h = schema.halts.c
     return connection.execute(delete(schema.halts).where(h.scope == scope).returning(h.scope)).first() is not None
+
+
+def stands_still(connection: Connection) -> bool:
+    """Say whether the global HALT stands."""
+    return bool(halted(connection, GLOBAL))

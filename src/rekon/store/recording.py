@@ -4,16 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Column, Connection, Label, Row, select
+from sqlalchemy import JSON, Column, ColumnElement, Connection, Label, Row, func, select, type_coerce
 
 SETTLED_AFTER = timedelta(days=7)
 """Orders that entered final and older than this are history: kept for reports, not worked on."""
-PART = 500
-"""Values asked for in one query: few enough for every driver."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +30,25 @@ class Recorded:
     conflicts: list[Conflict] = field(default_factory=list)
 
 
+def among(connection: Connection, column: ColumnElement[str], keys: Iterable[str]) -> ColumnElement[bool]:
+    """Say that a column is one of these keys, however many: they travel as one value and are looked up by index."""
+    unpack = func.json_array_elements_text if connection.dialect.name == "postgresql" else func.json_each
+    listed = unpack(type_coerce(list(keys), JSON)).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
 def existing(
-    connection: Connection, column: Column[str], keys: Sequence[str], *columns: Column[Any] | Label[Any]
+    connection: Connection, column: Column[str], keys: Iterable[str], *columns: Column[Any] | Label[Any]
 ) -> dict[str, Row[Any]]:
     """Fetch rows by key."""
-    found: dict[str, Row[Any]] = {}
-    for part in in_parts(keys):
-        for row in connection.execute(select(column, *columns).where(column.in_(part))):
-            found[row[0]] = row
-    return found
+    query = select(column, *columns).where(among(connection, column, keys))
+    return {row[0]: row for row in connection.execute(query)}
 
 
-def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut a long list into parts that one query can name."""
-    for start in range(0, len(values), PART):
-        yield values[start : start + PART]
-
-
-def refs_in_parts(refs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Sort (provider, reference) pairs by provider, for both databases find `provider = … AND ref_id IN …` by index."""
+def by_provider(refs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Sort (provider, reference) pairs by provider: `provider = … AND ref_id IN …` goes through an index everywhere."""
     ids: dict[str, set[str]] = defaultdict(set)
     for provider, ref_id in refs:
         ids[provider].add(ref_id)
     for provider in sorted(ids):
-        for part in in_parts(sorted(ids[provider])):
-            yield provider, part
+        yield provider, sorted(ids[provider])

@@ -11,7 +11,7 @@ from rekon.domain.transaction import Leg, LegState
 from rekon.store import rows, schema
 from rekon.store.due import first_due
 from rekon.store.inserts import insert_rows, upsert
-from rekon.store.recording import refs_in_parts
+from rekon.store.recording import among, by_provider
 from rekon.store.types import micros
 
 
@@ -177,8 +177,9 @@ def hasten(connection: Connection, leg_key: str, *, provider: str, now: datetime
 def wake_refs(connection: Connection, refs: Sequence[tuple[str, str]], *, now: datetime) -> None:
     """Have the open legs of these (provider, reference) pairs planned anew: a proved credit shortens a hold."""
     legs, s = schema.legs.c, schema.schedule.c
-    for provider, part in refs_in_parts(refs):
-        mine = s.leg_key.in_(select(legs.key).where(legs.provider == provider, legs.ref_id.in_(part)))
+    for provider, ids in by_provider(refs):
+        named = (legs.provider == provider) & among(connection, legs.ref_id, ids)
+        mine = s.leg_key.in_(select(legs.key).where(named))
         change = update(schema.schedule).where(mine, s.lease.is_(None), s.due_at > now)
         connection.execute(change.values(due_at=now))
 

@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 from rekon.domain.breaks import BreakKind
 from rekon.domain.decision import Action, Decision
 from rekon.domain.facts import Facts
-from rekon.domain.outcome import FailureClass, Outcome
+from rekon.domain.outcome import FailureClass
 from rekon.domain.policy import CheckKind
 from rekon.domain.refund import RefundState
 from rekon.domain.rules import remedy
-from rekon.domain.transaction import LegState, SendState
+from rekon.domain.transaction import LegState
 from rekon.domain.verdict import LegVerdict
 
 KIND = BreakKind.FAILED_NOT_REFUNDED
 _PROVED_BY_CREDIT = frozenset({FailureClass.SOFT, FailureClass.TIMEOUT_LIKE})
+_SILENT_LOOK = timedelta(minutes=30)
 _UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 _NEEDS_FRESH_WORD = frozenset({Action.ISSUE_REFUND, Action.MARK_FAILED_AT_SERVER})
 _NOTES = {
@@ -79,12 +80,13 @@ def _ask_again(facts: Facts, stale: list[LegVerdict]) -> list[Decision]:
     """Have the provider asked once more. An open leg is on its way to be asked, a stopped one cannot be asked."""
     closed = [v for v in stale if v.leg.state is LegState.FINAL]
     decisions = [Decision(action=Action.CHECK_AGAIN, rule="b01.reading_too_old", leg_key=v.leg.key) for v in closed]
-    silent_since = min(v.last_reading_at for v in stale if v.last_reading_at)
     patience = facts.policy.reading_age_max + facts.policy.staff_after(facts.transaction.family)
-    if any(v.leg.state is LegState.STOPPED for v in stale) or facts.now >= silent_since + patience:
+    staff_at = min(v.last_reading_at for v in stale if v.last_reading_at) + patience
+    if any(v.leg.state is LegState.STOPPED for v in stale) or facts.now >= staff_at:
         decisions += _card(facts, "b01.cannot_ask")
-    if not closed:
-        decisions.append(remedy.wait(facts.now + facts.policy.reading_gap, "b01.being_asked"))
+    if any(v.leg.state is LegState.OPEN for v in stale):
+        due = staff_at if facts.now < staff_at else facts.now + _SILENT_LOOK
+        decisions.append(remedy.wait(due, "b01.being_asked"))
     return decisions
 
 
@@ -114,7 +116,7 @@ def _card(facts: Facts, rule: str) -> list[Decision]:
 
 def never_sent(facts: Facts) -> list[Decision]:
     """Give back what was taken for an order whose request never left the server (B17, own-book proof)."""
-    if not facts.legs or facts.attempts or any(leg.send_state is not SendState.NOT_SENT for leg in facts.legs):
+    if not facts.legs or facts.attempts:
         return []
     moved_at = max(facts.last_line_at or facts.transaction.status_at, facts.transaction.status_at)
     quiet_at = moved_at + facts.policy.quiet_wallet
@@ -154,6 +156,6 @@ def not_found(facts: Facts) -> list[Decision]:
 
 def _is_lost(facts: Facts, verdict: LegVerdict) -> bool:
     said = verdict.not_found
-    if verdict.outcome is Outcome.PENDING or len(said) < facts.policy.not_found_readings:
+    if len(said) < facts.policy.not_found_readings:
         return False
     return said[-1].received_at - said[0].received_at >= facts.policy.not_found_wait

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from rekon.connectors.gateways.contract import (
     Gateway,
@@ -27,8 +26,10 @@ from rekon.domain.decide import decide
 from rekon.domain.decision import Action, Decision, evidence_digest
 from rekon.domain.intake import RowError, parse_wallet_line
 from rekon.domain.money import Money
-from rekon.domain.refund import RefundState, voucher_key
+from rekon.domain.refund import RefundState
 from rekon.domain.sla import WIB
+from rekon.stages.act.patience import ATTEMPTS_MAX, HALTED_WAIT, may_tell_again
+from rekon.stages.act.payouts import step_voucher
 from rekon.stages.context import Context, log
 from rekon.store import books, cases, dossier, evaluations, journal, limits, refunds, results, schedule, vouchers
 from rekon.store.engine import Connection
@@ -36,9 +37,7 @@ from rekon.store.engine import Connection
 BATCH = 50
 LEASE = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(seconds=2)
-_NOT_FOUND_IS_UNKNOWN = timedelta(minutes=10)
-_ATTEMPTS_MAX = 8
-_RESULT_ATTEMPTS_MAX = 12
+_RESULTATTEMPTS_MAX = 12
 
 Row = refunds.Row
 
@@ -48,7 +47,7 @@ async def work(context: Context) -> int:
     now, lease = context.clock(), context.mint()
     claimed = await context.write(_claim_all, lease=lease, now=now)
     jobs: list[Awaitable[None]] = []
-    for claimed_rows, step in zip(claimed, (_step_refund, _step_result, _step_voucher), strict=True):
+    for claimed_rows, step in zip(claimed, (_step_refund, _step_result, step_voucher), strict=True):
         jobs += [step(context, row, lease=lease) for row in claimed_rows]
     await asyncio.gather(*jobs)
     return len(jobs)
@@ -74,21 +73,27 @@ async def _step_refund(context: Context, row: Row, *, lease: str) -> None:
     if RefundState(row["state"]) is RefundState.SUBMITTED:
         await _settle(context, row, gateway, lease=lease)
         return
-    await _read_wallet(context, row, gateway)
+    if await _read_wallet(context, row, gateway) is None:
+        await context.write(_postpone, row=row, lease=lease, now=context.clock())
+        return
     submitted = await context.write(submit, context=context, row=row, lease=lease, now=context.clock())
     if submitted is not None:
         await _pay(context, submitted, gateway, lease=lease)
 
 
-async def _read_wallet(context: Context, row: Row, gateway: Gateway) -> bool:
-    """Read the purchase's wallet lines live and store them. Returns whether our credit is among what is stored now."""
+async def _read_wallet(context: Context, row: Row, gateway: Gateway) -> bool | None:
+    """Read the purchase's wallet lines live and store them. Returns whether our credit is among them.
+
+    None says that the server should have shown them and did not. One that never does leaves what it pushes.
+    """
     transaction_id = row["transaction_key"].partition(":")[2]
     try:
         found = await gateway.read_wallet(transaction_id)
     except WalletUnreadableError as error:
-        if not error.is_unsupported:
-            log.warning("wallet.unreadable", source=row["source"])
-        return False
+        if error.is_unsupported:
+            return await _is_in_books(context, row)
+        log.warning("wallet.unreadable", source=row["source"])
+        return None
     lines = []
     now = context.clock()
     for index, raw in enumerate(found.rows):
@@ -96,9 +101,24 @@ async def _read_wallet(context: Context, row: Row, gateway: Gateway) -> bool:
             lines.append((index, parse_wallet_line(raw, source=row["source"], zone=WIB, now=now)))
         except RowError:
             log.warning("wallet.row_refused", source=row["source"])
-            return False
+            return None
     await context.write(books.record_wallet_lines, lines, now=now)
     return any(line.reference == row["key"] for _, line in lines)
+
+
+async def _is_in_books(context: Context, row: Row) -> bool:
+    keys, window = [row["transaction_key"]], context.policy.duplicate_window
+    found = await context.read(dossier.load, keys, sources=context.sources, twin_window=window)
+    return any(line.reference == row["key"] for one in found for line in one.wallet_lines)
+
+
+def _postpone(connection: Connection, *, row: Row, lease: str, now: datetime) -> None:
+    """Without the wallet nothing is paid: try again more and more slowly, then ask a person (I25)."""
+    if row["attempts"] >= ATTEMPTS_MAX:
+        _hold(connection, row=row, lease=lease, reason="mutasi saldo di server tidak dapat dibaca")
+        return
+    state, later = RefundState(row["state"]), now + _LOOK_AGAIN * 2 ** row["attempts"]
+    refunds.move(connection, row, to=state, lease=lease, due_at=later, attempts=row["attempts"] + 1)
 
 
 def submit(connection: Connection, *, context: Context, row: Row, lease: str, now: datetime) -> Row | None:
@@ -113,6 +133,9 @@ def submit(connection: Connection, *, context: Context, row: Row, lease: str, no
         _not_wanted_now(connection, row, wanted, lease=lease, now=now)
         return None
     if not _still_agreed(connection, row, asked, lease=lease):
+        return None
+    if not row["automatic"] and limits.halted(connection, limits.GLOBAL):
+        refunds.move(connection, row, to=RefundState(row["state"]), lease=lease, due_at=now + HALTED_WAIT)
         return None
     if row["automatic"]:
         refused = limits.check(
@@ -138,12 +161,8 @@ def submit(connection: Connection, *, context: Context, row: Row, lease: str, no
     journal.post(
         connection, ledger.refund_submitted(row["key"], provider=provider, amount=row["amount"], at=now), now=now
     )
-    _take_lease_again(connection, row, lease=lease)
-    return refunds.get(connection, row["refund_id"])
-
-
-def _take_lease_again(connection: Connection, row: Row, *, lease: str) -> None:
     refunds.hold_lease(connection, row["refund_id"], lease=lease)
+    return refunds.get(connection, row["refund_id"])
 
 
 def _decide_again(one: dossier.Dossier, row: Row, *, context: Context, now: datetime) -> list[Decision]:
@@ -222,27 +241,18 @@ async def _settle(context: Context, row: Row, gateway: Gateway, *, lease: str) -
     if gateway.gateway_class is GatewayClass.G0:
         await context.write(_unknown, row=row, lease=lease, note="gerbang tidak dapat ditanya; periksa di server")
         return
-    if row["attempts"] >= _ATTEMPTS_MAX:
+    if row["attempts"] >= ATTEMPTS_MAX:
         await context.write(_unknown, row=row, lease=lease, note="gerbang tidak memberi jawaban pasti")
         return
     answer = await gateway.find(order_of(row))
     age = context.clock() - row["submitted_at"]
-    if answer.state is PayState.NOT_FOUND and _may_tell_again(gateway, age):
+    if answer.state is PayState.NOT_FOUND and may_tell_again(gateway, age):
         answer = await gateway.pay(order_of(row))
     await _take_answer(context, row, gateway, answer, lease=lease)
 
 
-def _may_tell_again(gateway: Gateway, age: timedelta) -> bool:
-    """Say whether a key the gateway does not know may be told again (reliability 4.3)."""
-    if gateway.gateway_class is GatewayClass.G2:
-        return age.total_seconds() < gateway.window_seconds / 2
-    return gateway.gateway_class is GatewayClass.G1 and age >= _NOT_FOUND_IS_UNKNOWN
-
-
 async def _take_answer(context: Context, row: Row, gateway: Gateway, answer: PayAnswer, *, lease: str) -> None:
-    seen = False
-    if answer.state is PayState.SUCCEEDED:
-        seen = await _read_wallet(context, row, gateway)
+    seen = answer.state is PayState.SUCCEEDED and bool(await _read_wallet(context, row, gateway))
     await context.write(
         record, row=row, answer=answer, seen=seen, gateway_class=gateway.gateway_class, lease=lease, now=context.clock()
     )
@@ -325,56 +335,8 @@ async def _step_result(context: Context, row: Row, *, lease: str) -> None:
 
 def record_result(connection: Connection, *, row: Row, answer: ResultAnswer, lease: str, now: datetime) -> None:
     """Write a server's answer to how an order ended. The key makes asking again harmless."""
-    unclear = answer.state is ResultState.UNKNOWN and row["attempts"] + 1 < _RESULT_ATTEMPTS_MAX
+    unclear = answer.state is ResultState.UNKNOWN and row["attempts"] + 1 < _RESULTATTEMPTS_MAX
     wait = timedelta(seconds=answer.retry_after_seconds or min(2 * 2 ** row["attempts"], 600))
     state = "pending" if unclear else answer.state.value
     if results.record(connection, row, lease=lease, state=state, due_at=now + wait if unclear else None, now=now):
         evaluations.touch(connection, [row["transaction_key"]], due_at=now)
-
-
-async def _step_voucher(context: Context, row: Row, *, lease: str) -> None:
-    """Pay a voucher out as wallet credit, with the same care as a refund."""
-    gateway = context.connectors.gateways.get(row["source"])
-    if gateway is None or context.restored_epoch:
-        await context.write(partial(vouchers.record, row=row, lease=lease, due_at=None, state="unknown"))
-        return
-    order = RefundOrder(
-        key=voucher_key(row["code"]),
-        refund_id=voucher_key(row["code"]),
-        agent_id=row["agent_id"],
-        transaction_id=row["transaction_key"].partition(":")[2],
-        amount=Money(row["amount"]),
-        reason="voucher",
-    )
-    now = context.clock()
-    if row["sent_at"] is None:
-        await context.write(vouchers.mark_sent, row, lease=lease, now=now)
-        answer = await gateway.pay(order)
-    elif gateway.gateway_class is GatewayClass.G0:
-        answer = PayAnswer(state=PayState.UNKNOWN)
-    else:
-        answer = await gateway.find(order)
-        if answer.state is PayState.NOT_FOUND and _may_tell_again(gateway, now - row["sent_at"]):
-            answer = await gateway.pay(order)
-    await context.write(
-        record_voucher, row=row, answer=answer, gateway_class=gateway.gateway_class, lease=lease, now=context.clock()
-    )
-
-
-def record_voucher(
-    connection: Connection, *, row: Row, answer: PayAnswer, gateway_class: GatewayClass, lease: str, now: datetime
-) -> None:
-    """Write what became of a voucher's payment."""
-    if answer.state is PayState.SUCCEEDED:
-        if vouchers.record(
-            connection, row, lease=lease, state="redeemed", redeemed_at=now, due_at=None, gateway_ref=answer.gateway_ref
-        ):
-            for entry in ledger.voucher_redeemed(row["code"], amount=row["amount"], at=now):
-                journal.post(connection, entry, now=now)
-    elif answer.state is PayState.FAILED:
-        vouchers.record(connection, row, lease=lease, state="refused", due_at=None)
-    elif gateway_class is GatewayClass.G0 or row["attempts"] >= _ATTEMPTS_MAX:
-        vouchers.record(connection, row, lease=lease, state="unknown", due_at=None)
-    else:
-        wait = timedelta(seconds=min(2 * 2 ** row["attempts"], 600))
-        vouchers.record(connection, row, lease=lease, due_at=now + wait, attempts=row["attempts"] + 1)

@@ -1,0 +1,54 @@
+import typer
+from typer.testing import CliRunner
+
+from rekon.cli import groups
+from rekon.cli.app import NOUNS, app
+
+
+def test_every_noun_registers_itself():
+    assert all(callable(noun.register) for noun in NOUNS)
+
+
+def test_a_late_noun_stands_in_the_list_and_is_imported_when_called():
+    assert set(groups.LATE) == {"demo", "sandbox"}
+    for name in groups.LATE:
+        result = CliRunner().invoke(app, [name, "--help"])
+        assert result.exit_code == 0
+        assert "--seed" in result.stdout
+
+
+def test_a_late_noun_whose_module_is_missing_is_told(monkeypatch):
+    monkeypatch.setattr(groups, "LATE", {"hilang": ("rekon.cli.tidak_ada", "Tidak ada.")})
+    result = CliRunner().invoke(app, ["hilang"])
+    assert result.exit_code == 2
+    assert "tidak ikut" in result.stderr
+
+
+def test_a_defect_is_not_hidden():
+    broken = typer.Typer(cls=groups.RootGroup, pretty_exceptions_enable=False)
+
+    @broken.command()
+    def boom() -> None:
+        text = "a defect"
+        raise ZeroDivisionError(text)
+
+    @broken.command()
+    def other() -> None:
+        """Make it a group."""
+
+    assert isinstance(CliRunner().invoke(broken, ["boom"]).exception, ZeroDivisionError)
+
+
+def test_the_exit_code_of_a_command_is_its_own():
+    counted = typer.Typer(cls=groups.RootGroup)
+
+    @counted.command()
+    def one() -> None:
+        raise typer.Exit(1)
+
+    @counted.command()
+    def none() -> None:
+        """Do nothing."""
+
+    assert CliRunner().invoke(counted, ["one"]).exit_code == 1
+    assert CliRunner().invoke(counted, ["none"]).exit_code == 0
