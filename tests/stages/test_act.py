@@ -11,6 +11,7 @@ from rekon.domain.refund import voucher_key
 from rekon.sandbox import traits
 from rekon.sandbox.traits import Traits, delivered, failed
 from rekon.stages import act, check, decide
+from rekon.stages.act import payouts
 from rekon.store import agents, approvals, intake, journal, leases, limits, refunds, schema, staff, vouchers
 from tests import builders
 from tests.journeys import plays
@@ -490,7 +491,7 @@ async def test_who_lost_the_lease_of_a_voucher_sends_nothing(set_up):
     await bench.forward(HALF_A_MINUTE)
     bench.store.write(act._claim_all, lease="quick", now=bench.now)
     before = tells(bench)
-    await act._step_voucher(bench.context, claimed[2][0], lease="slow")
+    await payouts.step_voucher(bench.context, claimed[2][0], lease="slow")
     assert (tells(bench), gifts(bench, code)) == (before, [])
 
 
