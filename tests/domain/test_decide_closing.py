@@ -31,6 +31,7 @@ B03, B07 = BreakKind.DELIVERED_NOT_RECORDED, BreakKind.SERIAL_MISSING
 B21, B22 = BreakKind.CONTRADICTION, BreakKind.CALLBACK_LOST
 TELL, RESOLVE, COMPENSATE = Action.TELL, Action.RESOLVE, Action.COMPENSATE
 FIRST = ReportSource.FIRST_REPLY
+CASH = ChargedAccount.CASH
 FAILED, SUCCESS = OrderStatus.FAILED, OrderStatus.SUCCESS
 PROOF = [build_report(source=FIRST), build_report(at=at(120))]
 DELIVERED = [build_report(at=at(30), source=FIRST, outcome=Outcome.DELIVERED, serial_number="SN-0041")]
@@ -82,6 +83,7 @@ def test_a_refund_that_waits_for_a_person_is_told_once():
     history = build_history(refunds=(build_refund(state=RefundState.AWAITING_APPROVAL),))
     message = find(decide_on(now=at(200), reports=PROOF, history=history), TELL)
     assert (message.template, message.amount, message.break_kind) == ("M16", PRICE, B01)
+    assert find(decide_on(now=at(hours=25), reports=PROOF, history=history), TELL) is None
     again = replace(history, told=told("M16:B01"))
     assert find(decide_on(now=at(200), reports=PROOF, history=again), TELL) is None
 
@@ -120,6 +122,12 @@ def test_when_the_server_paid_an_open_break_the_agent_is_told_once_and_it_closes
     assert TELL not in actions(server_paid(breaks=(build_break(kind=kind),), told=told(f"M01:{kind.value}")))
 
 
+def test_a_wallet_that_was_not_read_closes_nothing():
+    history = build_history(breaks=(build_break(),))
+    found = decide_on(now=at(500), lines=[], reports=PROOF, history=history, legs=[build_leg(state=LegState.FINAL)])
+    assert RESOLVE not in actions(found)
+
+
 def test_what_is_not_wholly_back_closes_nothing():
     assert RESOLVE not in actions(server_paid(credit=PRICE - 1, breaks=(build_break(),)))
 
@@ -138,6 +146,23 @@ def test_who_was_told_to_wait_hears_of_the_servers_refund_too(status, template):
     assert find(found, RESOLVE).break_kind is B02
     again = {"breaks": (closed(),), "told": told(f"{template}:B02", "M01:B02")}
     assert server_paid(status=status, **again) == []
+
+
+def test_who_was_told_to_wait_gets_one_message_of_our_own_refund():
+    found = refunded(breaks=(build_break(), build_break(kind=B02)), told=told("M02:B02"))
+    assert [(d.template, d.break_kind) for d in found if d.action is TELL] == [("M01", B01)]
+
+
+def test_who_was_told_to_wait_hears_nothing_of_a_refund_of_what_was_delivered():
+    found = server_paid(status=SUCCESS, reports=DELIVERED, breaks=(closed(),), told=told("M02:B02", "M05:B02"))
+    assert find(found, TELL, kind=B02) is None
+
+
+def test_an_old_refund_of_the_server_wakes_nobody():
+    credit = build_wallet_line(amount=PRICE, posted_at=at(400))
+    history = build_history(breaks=(build_break(),))
+    found = decide_on(now=at(hours=25), lines=[build_wallet_line(), credit], reports=PROOF, history=history)
+    assert actions(found) == [RESOLVE]
 
 
 def test_who_was_never_told_to_wait_hears_nothing():
@@ -170,6 +195,28 @@ def test_a_claim_closes_when_the_whole_deposit_is_back(credits_, closes):
 
 
 # COMP-1
+
+
+def test_a_claim_stays_open_while_nothing_is_known_or_another_leg_is_charged():
+    deposit = build_transaction(charged_account=ChargedAccount.PROVIDER_DEPOSIT)
+    other = build_leg(leg_no=2, state=LegState.FINAL)
+    back = (build_statement_line(), build_statement_line(amount=50_150))
+    charged = build_statement_line(amount=-50_000, ref_id=other.ref_id)
+    for lines in ((), (*back, charged)):
+        found = decide_on(
+            now=at(500),
+            lines=[],
+            legs=[build_leg(), other],
+            transaction=deposit,
+            history=build_history(statement_lines=lines, breaks=(build_break(),)),
+        )
+        assert RESOLVE not in actions(found)
+
+
+def test_a_providers_credit_does_not_close_an_agents_break():
+    back = (build_statement_line(), build_statement_line(amount=50_150))
+    found = decide_on(now=at(200), reports=PROOF, history=build_history(statement_lines=back, breaks=(build_break(),)))
+    assert RESOLVE not in actions(found)
 
 
 def test_the_voucher_comes_before_the_one_apology_that_carries_it():
@@ -242,6 +289,12 @@ BACK = [build_wallet_line(), build_wallet_line(amount=PRICE, posted_at=at(300))]
         pytest.param({"status": FAILED, "reports": PROOF}, False, id="failed and nothing written yet"),
         pytest.param({"status": FAILED, "reports": PROOF, "others": (build_break(),)}, True, id="now a failure"),
         pytest.param({"status": FAILED, "reports": PROOF, "lines": BACK}, True, id="failed and paid"),
+        pytest.param({"status": OrderStatus.PENDING, "reports": PENDING, "lines": []}, False, id="no debit read yet"),
+        pytest.param(
+            {"status": OrderStatus.PENDING, "reports": PENDING, "others": (build_break(),)}, False, id="pending again"
+        ),
+        pytest.param({"status": FAILED, "reports": PENDING, "lines": [], "account": CASH}, False, id="cash, unclear"),
+        pytest.param({"status": FAILED, "reports": PROOF, "lines": [], "account": CASH}, True, id="cash, failed"),
     ],
 )
 def test_a_hanging_order_closes_once_nobody_waits_any_more(books, closes):
@@ -306,6 +359,7 @@ def test_a_long_wait_is_compensated_by_its_length(hours, amount):
         pytest.param(
             {"breaks": (build_break(kind=B02, state=BreakState.IN_REVIEW),), "status": OrderStatus.PENDING}, id="open"
         ),
+        pytest.param({"breaks": (closed(), build_break())}, id="another break of it is open"),
         pytest.param({"account": ChargedAccount.CASH}, id="no wallet"),
         pytest.param({"now": at(hours=27, seconds=1)}, id="over for more than a day"),
         pytest.param({"vouchers": {B10: ("ABCD", 5_000, at(days=30))}}, id="another voucher was given"),
@@ -327,7 +381,8 @@ def test_a_failure_counts_as_handled_when_the_money_was_back_and_not_before():
     found = refunded(settled=settled, breaks=(closed(B01),), told=told("M01:B01"))
     assert (find(found, COMPENSATE).amount, find(found, COMPENSATE).break_kind) == (1_000, B01)
     waiting = build_history(breaks=(closed(B02), closed(B01)))
-    assert find(decide_on(now=at(hours=3), reports=PROOF, history=waiting), COMPENSATE) is None
+    part = [build_wallet_line(), build_wallet_line(amount=10_000, posted_at=at(hours=2))]
+    assert find(decide_on(now=at(hours=3), reports=PROOF, history=waiting, lines=part), COMPENSATE) is None
 
 
 def test_a_token_waits_at_double_rate():

@@ -5,6 +5,7 @@ import pytest
 from rekon.domain.breaks import BreakKind, BreakState
 from rekon.domain.decision import Action
 from rekon.domain.outcome import Outcome, ReportSource
+from rekon.domain.policy import CutOff
 from rekon.domain.transaction import OrderStatus
 from tests.builders import (
     PROVIDERS,
@@ -13,13 +14,14 @@ from tests.builders import (
     at,
     build_break,
     build_history,
+    build_leg,
     build_report,
     build_rules,
     build_transaction,
     due,
     find,
 )
-from tests.domain.stories import FIRST, hanging, told
+from tests.domain.stories import FIRST, hanging, order, told
 
 B02, B03, B07 = BreakKind.STUCK_PENDING, BreakKind.DELIVERED_NOT_RECORDED, BreakKind.SERIAL_MISSING
 B22 = BreakKind.CALLBACK_LOST
@@ -110,6 +112,20 @@ def test_a_serial_number_in_the_servers_own_book_is_enough(serial, is_missing):
     assert (RECORD in found) is is_missing
 
 
+def test_a_missing_serial_number_is_complained_about_once_and_never_inside_a_window():
+    assert actions(without_serial(now=at(700), history=build_history(complaint_state="draft"))) == [RECORD]
+    all_day = {READ_ONLY: build_rules(cut_offs=(CutOff(start_minute=0, end_minute=1439),))}
+    reports, success = [delivered(serial_number=None)], order(OrderStatus.SUCCESS)
+    assert actions(hanging(now=at(700), transaction=success, reports=reports, providers=all_day)) == [RECORD]
+
+
+def test_an_old_delivery_wakes_nobody():
+    assert TELL not in actions(without_serial(now=at(hours=25)))
+    waited = build_break(kind=B02, state=BreakState.RESOLVED)
+    books = {"transaction": order(OrderStatus.SUCCESS), "reports": [delivered()]}
+    assert hanging(now=at(hours=25), history=told("M02", breaks=(waited,)), **books) == []
+
+
 def test_a_delivery_without_serial_number_is_not_given_to_the_server():
     assert COMPLETE not in actions(without_serial(now=at(700), status=OrderStatus.PENDING))
 
@@ -149,6 +165,13 @@ def test_a_callback_within_two_minutes_is_not_lost(seconds, is_lost, is_signed):
 def test_a_callback_that_only_said_created_is_not_the_answer():
     created = build_report(at=at(30), source=CALLBACK, outcome=Outcome.PENDING)
     assert RECORD in actions(hanging(now=at(200), reports=[polled(), created], transaction=SUCCESS))
+
+
+def test_a_callback_about_another_leg_is_not_the_answer():
+    other = build_leg(leg_no=2)
+    callback = build_report(at=at(70), source=CALLBACK, outcome=Outcome.DELIVERED, leg=other.key)
+    legs = [build_leg(), other]
+    assert RECORD in actions(hanging(now=at(200), legs=legs, reports=[polled(), callback], transaction=SUCCESS))
 
 
 def test_no_callback_is_lost_of_a_provider_that_sends_none_or_that_said_it_at_once():

@@ -116,6 +116,13 @@ def test_a_refund_that_rests_on_the_providers_credit_names_it_as_evidence():
     assert "stl:S50150" in find(decisions, REFUND).evidence
 
 
+def test_a_definite_failure_does_not_stand_on_a_statement_that_may_come_later():
+    reports = [failed(0, source=FIRST), failed(120)]
+    without = find(decide_on(now=at(120), reports=reports), REFUND)
+    later = find(decide_on(now=at(120), reports=reports, history=build_history(statement_lines=CREDIT)), REFUND)
+    assert without.evidence == later.evidence
+
+
 def test_on_a_check_that_buys_first_reply_and_signed_callback_suffice():
     reports = [failed(0, source=FIRST), failed(5, source=CALLBACK, body_signed=True)]
     leg = build_leg(provider=RESEND, state=LegState.FINAL)
@@ -232,7 +239,9 @@ def test_a_leg_that_cannot_be_asked_any_more_goes_to_staff():
 def test_a_provider_that_stays_silent_for_hours_goes_to_staff():
     books = {"legs": [build_leg(state=LegState.OPEN)]}
     assert STAFF not in actions(failed_order(now=at(119, hours=2, minutes=5), **books))
-    assert find(failed_order(now=at(120, hours=2, minutes=5), **books), STAFF).rule == "b01.cannot_ask"
+    late = failed_order(now=at(120, hours=2, minutes=5), **books)
+    assert find(late, STAFF).rule == "b01.cannot_ask"
+    assert due(late) == at(120, hours=2, minutes=35)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +286,14 @@ def test_the_longest_hold_sets_the_time():
     early = failed_order(now=at(360), legs=[build_leg(), leg], reports=reports)
     assert REFUND not in actions(early)
     assert find(early, Action.WAIT).due_at == at(570)
+
+
+def test_the_books_are_read_past_the_last_of_the_final_words():
+    leg = second_leg()
+    reports = [failed(0, source=FIRST), failed(120), failed(30, source=FIRST, leg=leg.key), failed(150, leg=leg.key)]
+    books = {"now": at(150), "legs": [build_leg(), leg], "reports": reports}
+    assert actions(failed_order(history=build_history(read_to=at(29)), **books)) == []
+    assert actions(failed_order(history=build_history(read_to=at(30)), **books)) == [REFUND]
 
 
 def test_a_card_waits_for_the_leg_that_may_still_be_proved():

@@ -26,7 +26,7 @@ from tests.builders import (
     due,
     find,
 )
-from tests.domain.stories import FIRST, hanging, order, told
+from tests.domain.stories import CREDIT, FIRST, failed, hanging, order, told
 
 B02 = BreakKind.STUCK_PENDING
 B21, B30 = BreakKind.CONTRADICTION, BreakKind.CHECK_AGE_PASSED
@@ -93,6 +93,25 @@ def test_the_complaint_is_opened_once_and_told_only_when_it_was_sent():
     assert TELL not in actions(hanging(now=at(minutes=40), history=told("M02", "M03", complaint_state="sent")))
 
 
+def test_the_news_after_a_complaint_is_never_promised_for_less_than_half_an_hour():
+    sent = told("M02", complaint_state="sent")
+    assert find(hanging(now=at(minutes=110), history=sent), TELL).promise_at == at(minutes=140)
+    assert find(hanging(now=at(hours=25), history=sent), TELL) is None
+
+
+@pytest.mark.parametrize(
+    ("reports", "evidence"),
+    [
+        ([], (f"leg:{LEG}",)),
+        ([build_report(at=at(60), outcome=Outcome.NOT_FOUND, report_id="rpt_nf")], ("rpt_nf",)),
+        ([build_report(at=at(60), outcome=Outcome.UNKNOWN, contradiction=True, report_id="rpt_c")], ("rpt_c",)),
+        ([build_report(failure_class=FailureClass.TIMEOUT_LIKE, source=FIRST, report_id="rpt_t")], ("rpt_t",)),
+    ],
+)
+def test_a_hanging_order_stands_on_what_was_heard_or_on_the_leg_itself(reports, evidence):
+    assert find(hanging(now=at(minutes=6), reports=reports), RECORD).evidence == evidence
+
+
 def test_staff_gets_one_card():
     assert STAFF not in actions(hanging(now=at(hours=5), history=build_history(staff_asked=frozenset({B02}))))
 
@@ -130,6 +149,15 @@ def test_a_timeout_that_is_not_proved_keeps_the_agent_informed():
     assert find(hanging(now=at(minutes=5), reports=reports), TELL).template == "M02"
     asked = build_history(staff_asked=frozenset({BreakKind.FAILED_NOT_REFUNDED}))
     assert STAFF not in actions(hanging(now=at(hours=3), reports=reports, history=asked))
+
+
+def test_a_doubtful_failure_hangs_and_a_proved_timeout_does_not():
+    doubt = build_report(at=at(130), outcome=Outcome.NOT_FOUND)
+    doubtful = [failed(0, source=FIRST), failed(120), doubt]
+    assert find(hanging(now=at(minutes=5), reports=doubtful), TELL, kind=B02) is not None
+    proved = [failed(s, FailureClass.TIMEOUT_LIKE, FIRST) for s in (0, 900, 2700)]
+    history = build_history(statement_lines=CREDIT)
+    assert find(hanging(now=at(2700), reports=proved, history=history), RECORD, kind=B02) is None
 
 
 def test_a_failure_in_its_hold_does_not_hang():

@@ -199,3 +199,11 @@ def test_deciding_one_refund_after_the_other_never_gives_back_more_than_was_take
     ours = paid[len(drawn["history"].refunds) :]
     counted = sum(r.amount for r in drawn["history"].refunds if r.state in COUNTS_AS_CREDIT)
     assert not ours or sum(r.amount for r in ours) + counted <= taken
+
+
+@MANY
+@given(drawn=books())
+def test_a_decision_asks_to_look_again_at_most_once_and_last(drawn):
+    decisions = decide_on(**drawn)
+    waits = [n for n, d in enumerate(decisions) if d.action is Action.WAIT]
+    assert waits in ([], [len(decisions) - 1])

@@ -182,6 +182,18 @@ def test_a_cash_customer_gets_a_card_for_staff_and_a_text_to_forward_and_never_a
     assert failed_order(transaction=order(status, charged_account=ChargedAccount.CASH), lines=[], history=told) == []
 
 
+def test_a_cash_purchase_that_was_given_back_or_is_old_wakes_nobody():
+    back = order(OrderStatus.REFUNDED, charged_account=ChargedAccount.CASH)
+    assert failed_order(transaction=back, lines=[]) == []
+    old = failed_order(
+        now=at(hours=25),
+        transaction=order(charged_account=ChargedAccount.CASH),
+        lines=[],
+        reports=[failed(0, source=FIRST), failed(90_000)],
+    )
+    assert actions(old) == [STAFF]
+
+
 def test_a_timeout_of_a_cash_purchase_goes_to_staff_though_there_is_no_wallet():
     cash = order(charged_account=ChargedAccount.CASH)
     reports = [failed(s, TIMEOUT_LIKE) for s in (0, 900, 2700)]
@@ -227,6 +239,28 @@ def test_gifts_and_other_mutations_are_no_part_of_the_purchase():
     assert build_facts(lines=lines).net == PRICE
 
 
+@pytest.mark.parametrize(
+    ("account", "status", "lines", "statement", "at_stake"),
+    [
+        (ChargedAccount.AGENT_WALLET, FAILED, [-PRICE], (), PRICE),
+        (ChargedAccount.AGENT_WALLET, FAILED, [-PRICE, PRICE, PRICE], (), 0),
+        (ChargedAccount.PROVIDER_DEPOSIT, FAILED, [], (), PRICE),
+        (ChargedAccount.PROVIDER_DEPOSIT, FAILED, [], (build_statement_line(),), 50_150),
+        (ChargedAccount.PROVIDER_DEPOSIT, FAILED, [], CREDIT, 0),
+        (ChargedAccount.PROVIDER_DEPOSIT, OrderStatus.REFUNDED, [], (), 0),
+        (ChargedAccount.CASH, FAILED, [], (build_statement_line(),), PRICE),
+        (ChargedAccount.CASH, OrderStatus.REFUNDED, [], (), 0),
+    ],
+)
+def test_what_is_at_stake_depends_on_whose_money_was_charged(account, status, lines, statement, at_stake):
+    facts = build_facts(
+        transaction=order(status, charged_account=account),
+        lines=[build_wallet_line(amount=amount, line_id=f"L{n}") for n, amount in enumerate(lines)],
+        history=build_history(statement_lines=tuple(statement)),
+    )
+    assert facts.at_stake == at_stake
+
+
 def test_a_row_that_comes_twice_counts_once():
     line = build_wallet_line()
     assert build_facts(lines=[line, line]).net == PRICE
@@ -243,6 +277,11 @@ def test_a_refund_is_never_asked_for_twice(state):
     decisions = failed_order(history=history)
     assert not {REFUND, MARK} & set(actions(decisions))
     assert (find(decisions, STAFF) is not None) is (state not in COUNTS_AS_CREDIT)
+
+
+def test_a_refund_of_a_part_is_not_followed_by_another():
+    part = build_history(refunds=(build_refund(amount=10_000, state=RefundState.SUBMITTED),), breaks=(build_break(),))
+    assert failed_order(history=part) == []
 
 
 def test_a_refused_refund_whose_break_a_person_closed_is_left_alone():

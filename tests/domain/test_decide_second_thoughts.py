@@ -52,6 +52,15 @@ def test_a_success_after_our_own_refund_of_an_order_the_server_never_closed_asks
     assert find(found, STAFF, kind=B04) is not None
 
 
+def test_an_old_late_success_wakes_nobody():
+    assert actions(on_wallet(*BACK, now=at(hours=25), status=FAILED)) == [STAFF]
+
+
+def test_of_a_failed_order_even_a_part_that_went_back_is_asked_for():
+    found = on_wallet((-PRICE, 0), (-PRICE, 5), (PRICE, 60), (10_000, 61), now=at(400), status=FAILED)
+    assert find(found, STAFF, kind=B04).amount == 10_000
+
+
 def test_a_late_success_is_one_case():
     history = build_history(staff_asked=frozenset({B04}))
     assert on_wallet(*BACK, now=at(200), status=FAILED, history=history) == []
@@ -63,6 +72,7 @@ def test_a_late_success_is_one_case():
         pytest.param([(-PRICE, 0)], FAILED, id="nothing went back"),
         pytest.param([(-PRICE, 0), (600, 60)], SUCCESS, id="a discount"),
         pytest.param([(-PRICE, 0), (-PRICE, 5), (PRICE, 60)], SUCCESS, id="a double debit put right"),
+        pytest.param([(-PRICE, 0), (-PRICE, 5), (PRICE, 60)], FAILED, id="the same of a failed order"),
     ],
 )
 def test_what_is_no_late_success(rows, status):
@@ -88,6 +98,7 @@ def test_a_success_that_was_taken_back_goes_to_staff_with_the_statement_line(cre
     card = find(found, STAFF, kind=B05)
     assert card.amount == PRICE
     assert ("stl:S50150" in card.evidence) is bool(credit)
+    assert ("sudah mengembalikan deposit" in card.note) is bool(credit)
     assert find(found, TELL).template == "M16"
 
 
@@ -96,6 +107,16 @@ def test_a_plain_failure_after_a_success_is_a_case_and_never_a_refund():
     found = on_wallet((-PRICE, 0), now=at(2000), reports=reports)
     assert actions(found) == [STAFF, TELL]
     assert find(found, STAFF, kind=B05).evidence[-1] == reports[1].report_id
+
+
+def test_a_later_failure_of_an_open_order_leaves_the_server_its_time_from_that_word():
+    books = {"reports": [DELIVERED, build_report(at=at(300))], "status": OrderStatus.PENDING}
+    assert STAFF not in actions(on_wallet((-PRICE, 0), now=at(479), **books))
+    assert STAFF in actions(on_wallet((-PRICE, 0), now=at(480), **books))
+
+
+def test_an_old_reversal_wakes_nobody():
+    assert actions(on_wallet((-PRICE, 0), now=at(hours=25), reports=REVERSED)) == [STAFF]
 
 
 def test_a_reversal_is_one_case():
@@ -187,6 +208,10 @@ def test_an_open_twin_is_not_watched_for_ever():
 @pytest.mark.parametrize("status", ["failed", "refunded"])
 def test_a_twin_that_failed_is_no_double(status):
     assert beside(twin(status=status)) == []
+
+
+def test_an_old_double_order_wakes_nobody():
+    assert actions(beside(twin(), now=at(hours=25))) == [STAFF]
 
 
 def test_a_double_order_is_one_case_and_a_later_twin_carries_it():

@@ -96,6 +96,10 @@ def test_rekon_gives_a_double_debit_back_even_where_the_server_refunds_failures(
     assert [(d.action, d.amount) for d in found] == [(action, PRICE)]
 
 
+def test_a_delivered_order_waits_for_no_server():
+    assert REFUND in actions(on_wallet(*TWICE, now=at(130), history=build_history(refund_owner=RefundOwner.SERVER)))
+
+
 def test_a_server_that_refunds_failures_is_left_its_time_before_a_failed_order_is_called_debited_twice():
     books = {"status": FAILED, "reports": (), "legs": [], "history": build_history(refund_owner=RefundOwner.SERVER)}
     assert due(on_wallet(*TWICE, now=at(189), **books)) == at(190)
@@ -192,6 +196,11 @@ def test_a_double_refund_is_opened_once_and_never_taken_back():
 def test_a_double_refund_is_judged_on_fresh_books():
     found = on_wallet(*SURPLUS, now=at(300), status=FAILED, reports=(), history=build_history(read_to=at(89)))
     assert actions(found) == []
+
+
+def test_only_a_wallet_can_be_refunded_twice():
+    cash = order(FAILED, charged_account=ChargedAccount.CASH)
+    assert actions(on_wallet(*SURPLUS, now=at(210), transaction=cash, reports=())) == []
 
 
 def test_an_old_double_refund_wakes_nobody():

@@ -108,10 +108,14 @@ def test_a_reading_that_did_not_come_at_the_end_of_the_hold_is_asked_for_by_the_
     assert plan(failed(0), now=at(120), asked=at(120)).due_at == at(minutes=4)
 
 
-def test_a_second_reading_is_never_planned_within_a_minute_of_the_first():
-    late = failed(100, SOFT, report_id="rpt_late")
-    planned = plan(failed(0, SOFT), late, now=at(100), asked=at(100), credited_back=True)
-    assert planned.due_at is None or planned.due_at >= at(160)
+def test_a_reading_is_never_planned_within_a_minute_of_another():
+    readings = [failed(0, TIMEOUT_LIKE), failed(270, TIMEOUT_LIKE)]
+    assert plan(*readings, now=at(270), asked=at(270)).due_at == at(minutes=15)
+
+
+def test_a_timeout_is_asked_about_four_times_in_its_hold():
+    for asked, due in ((0, 5), (5, 15), (15, 30), (30, 45)):
+        assert plan(failed(0, TIMEOUT_LIKE), now=at(minutes=asked), asked=at(minutes=asked)).due_at == at(minutes=due)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +182,13 @@ def test_a_fresh_word_that_does_not_come_is_asked_for_ever_more_slowly():
 def test_a_doubtful_failure_is_asked_again_by_the_schedule():
     doubt = build_report(at=at(180), outcome=Outcome.NOT_FOUND)
     planned = plan(failed(0), failed(120), doubt, now=at(180), asked=at(180))
+    assert planned == NextCheck(due_at=at(240), final=False)
+
+
+def test_a_doubtful_failure_is_asked_about_even_where_the_question_could_buy():
+    readings = [failed(0, source=FIRST), failed(5, source=CALLBACK, body_signed=True)]
+    doubt = build_report(at=at(180), outcome=Outcome.UNKNOWN, contradiction=True)
+    planned = plan(*readings, doubt, now=at(180), asked=at(180), leg=build_leg(provider=RESEND))
     assert planned == NextCheck(due_at=at(240), final=False)
 
 

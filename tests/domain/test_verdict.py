@@ -130,6 +130,10 @@ def test_on_a_check_that_buys_two_signed_callbacks_within_a_minute_are_one_readi
     assert not verdict.confirmed
 
 
+def test_on_a_check_that_buys_an_inquiry_within_a_minute_is_no_second_reading():
+    assert not judge(failed(0, source=FIRST), failed(30), leg=build_leg(provider=RESEND)).confirmed
+
+
 def test_on_a_check_that_buys_the_pair_and_an_inquiry_are_three_readings():
     reports = [failed(0, TIMEOUT_LIKE, FIRST), signed(20, failure_class=TIMEOUT_LIKE), failed(120, TIMEOUT_LIKE)]
     verdict = judge(*reports, leg=build_leg(provider=RESEND), credited_back=True)
@@ -218,6 +222,10 @@ def test_a_newer_word_against_a_failure_makes_it_doubtful_until_it_is_said_again
     assert again.ready_at == at(120)
 
 
+def test_a_doubt_at_the_instant_of_the_last_failure_counts_as_later():
+    assert judge(failed(0), failed(60), said(60, Outcome.NOT_FOUND)).doubted
+
+
 def test_a_contradictory_success_is_no_delivery():
     assert judge(said(0, Outcome.DELIVERED, contradiction=True)).outcome is Outcome.UNKNOWN
 
@@ -244,6 +252,8 @@ def test_a_plain_failure_after_a_success_is_kept_for_a_person():
     verdict = judge(said(60, Outcome.DELIVERED), failed(120))
     assert verdict.failed_after_success == failed(120)
     assert judge(failed(0), said(60, Outcome.DELIVERED)).failed_after_success is None
+    assert judge(said(60, Outcome.DELIVERED), said(120, Outcome.PENDING)).failed_after_success is None
+    assert judge(said(60, Outcome.REVERSED), failed(120)).failed_after_success is None
 
 
 def test_a_reversal_wins_over_the_success_it_takes_back():

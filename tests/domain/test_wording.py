@@ -20,11 +20,13 @@ from tests.builders import (
     PRICE,
     PROVIDERS,
     READ_ONLY,
+    RESEND,
     T0,
     at,
     build_break,
     build_facts,
     build_history,
+    build_leg,
     build_refund,
     build_report,
     build_rules,
@@ -182,6 +184,21 @@ def test_a_claim_on_a_deposit_is_told_to_the_operator():
     assert "Rp 50.150" in rendered.text
 
 
+def test_the_provider_is_called_by_its_title():
+    def provider(**books):
+        return dict(write(tell("M01"), reader=OPERATOR, **books).variables)["penyedia"]
+
+    assert provider() == "IAK prabayar"
+    assert provider(legs=[build_leg(provider=RESEND)]) == RESEND
+    assert provider(legs=[]) == "penyedia"
+
+
+def test_who_is_told_follows_the_charged_account():
+    for account in ChargedAccount:
+        facts = build_facts(transaction=order(charged_account=account))
+        assert wording.audience_of(facts) == ("agent" if account is ChargedAccount.AGENT_WALLET else "operator")
+
+
 def test_a_message_with_no_words_for_this_reader_is_not_written():
     assert write(tell("M13"), reader=OPERATOR) is None
     assert write(tell("M15", variant="unheard_of")) is None
@@ -247,6 +264,14 @@ def test_an_english_book_gets_english_words():
 )
 def test_the_amount_is_the_decisions_own_else_what_went_back_else_what_is_taken(decision, books, amount):
     assert dict(write(decision, **books).variables)["jumlah"] == amount
+
+
+def test_the_amount_that_went_back_is_that_of_the_break_told_about():
+    two = (build_refund(amount=7_000, settled_at=T0), build_refund(kind=B10, amount=12_300, settled_at=T0))
+    assert dict(write(tell("M06", kind=B10), history=history(refunds=two)).variables)["jumlah"] == "Rp 12.300"
+    waiting = (build_refund(kind=B10, amount=12_300, state=RefundState.SUBMITTED),)
+    values = dict(write(tell("M06", kind=B10), history=history(refunds=waiting), lines=moved((-PRICE, 0))).variables)
+    assert values["jumlah"] == "Rp 38.300"
 
 
 def test_the_time_of_a_refund_is_that_of_the_break_told_about():

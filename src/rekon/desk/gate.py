@@ -12,6 +12,8 @@ BODY_MAX = 64 * 1024
 BATCH_MAX = 16 * 1024 * 1024
 """The API, whose senders have shown a key."""
 _API = "/api/"
+_HANG_UP = {"connection": "close"}
+"""Or the server would go on reading what nobody wants."""
 
 
 class Gate:
@@ -39,7 +41,7 @@ class Gate:
 
 
 _REFUSAL = JSONResponse(
-    {"detail": "API key missing or unknown"}, status_code=401, headers={"www-authenticate": "Bearer"}
+    {"detail": "API key missing or unknown"}, status_code=401, headers={"www-authenticate": "Bearer", **_HANG_UP}
 )
 
 
@@ -52,7 +54,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:
-            raise HTTPException(413, f"the body is larger than {limit} bytes")
+            raise HTTPException(413, f"the body is larger than {limit} bytes", headers=_HANG_UP)
         return message
 
     return counted
