@@ -48,7 +48,7 @@ def next_check(
     if verdict.outcome is Outcome.FAILED:
         return _after_failure(verdict, rules=rules, policy=policy, last_asked_at=last_asked_at, now=now)
     due = _scheduled(leg.sent_at, last_asked_at or leg.sent_at)
-    return NextCheck(due_at=_safe(due, leg, rules=rules, last_asked_at=last_asked_at), final=False)
+    return NextCheck(due_at=safe(due, leg, rules=rules, last_asked_at=last_asked_at), final=False)
 
 
 def _scheduled(start: datetime, after: datetime) -> datetime | None:
@@ -64,7 +64,7 @@ def _scheduled(start: datetime, after: datetime) -> datetime | None:
     return None
 
 
-def _safe(due: datetime | None, leg: Leg, *, rules: ProviderRules, last_asked_at: datetime | None) -> datetime | None:
+def safe(due: datetime | None, leg: Leg, *, rules: ProviderRules, last_asked_at: datetime | None) -> datetime | None:
     """Keep a check that re-sends away from the server's own last send and from our last question."""
     if due is None or rules.check is CheckKind.READ_ONLY:
         return due
@@ -82,7 +82,7 @@ def _after_delivery(verdict: LegVerdict, *, rules: ProviderRules, last_asked_at:
     ahead = [start + step for step in _SERIAL_REQUERIES if start + step > (last_asked_at or leg.sent_at)]
     if not ahead:
         return NextCheck(due_at=None, final=True)
-    return NextCheck(due_at=_safe(ahead[0], leg, rules=rules, last_asked_at=last_asked_at), final=False)
+    return NextCheck(due_at=safe(ahead[0], leg, rules=rules, last_asked_at=last_asked_at), final=False)
 
 
 def _after_failure(
@@ -127,4 +127,4 @@ def _missing_reading(
         steps = [start + timedelta(minutes=m) for m in (5, 15, 30, 45)]
     ahead = [due for due in steps if due > after and due >= last + policy.reading_gap]
     due = ahead[0] if ahead else _scheduled(verdict.leg.sent_at, max(after, last + policy.reading_gap))
-    return NextCheck(due_at=_safe(due, verdict.leg, rules=rules, last_asked_at=last_asked_at), final=False)
+    return NextCheck(due_at=safe(due, verdict.leg, rules=rules, last_asked_at=last_asked_at), final=False)
