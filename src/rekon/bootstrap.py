@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
 from rekon import resources, wiring
 from rekon.connectors.providers.account import ProviderAccount
@@ -54,7 +55,7 @@ class GrantedClock:
         """Take the address of the owner's `/clock`."""
         self._url = url
         self._now: datetime | None = None
-        self._client = httpx.AsyncClient(timeout=_GRANT_SECONDS, trust_env=False)
+        self._client = httpx.AsyncClient(transport=AiohttpTransport(), timeout=_GRANT_SECONDS, trust_env=False)
 
     def now(self) -> datetime:
         """Return the instant granted last; before the first grant it is asked for."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, literal, select, update
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Table, bindparam, func, literal, select, upda
 from rekon.domain.books import Agent, StatementLine
 from rekon.domain.transaction import WalletLine, transaction_key
 from rekon.store import evaluations, schedule, schema
-from rekon.store.inserts import insert_rows, upsert, wait_turn
+from rekon.store.inserts import Upsert, insert_rows, upsert, upsert_in, wait_turn
 from rekon.store.orders import is_history, record_orders
 from rekon.store.recording import SETTLED_AFTER, Conflict, Recorded, existing
 from rekon.store.types import micros
@@ -30,6 +31,7 @@ __all__ = [
     "upsert",
 ]
 
+_MARKS = select(schema.marks)
 _AMOUNT_DIFFERS = "jumlah berbeda dari baris yang sudah tercatat"
 _OTHER = "berbeda dari baris yang sudah tercatat; periksa sumbernya"
 _WALLET_COLUMNS = (
@@ -206,20 +208,24 @@ def record_agents(connection: Connection, agents: Sequence[Agent]) -> int:
 
 def advance_mark(connection: Connection, *, source: str, book: str, read_to: datetime, now: datetime) -> None:
     """Note that a book is complete up to `read_to`. A mark never goes back."""
-    statement = upsert(connection, schema.marks).values(source=source, book=book, read_to=read_to, recorded_at=now)
-    later = statement.excluded.read_to > schema.marks.c.read_to
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["source", "book"],
-            set_={"read_to": statement.excluded.read_to, "recorded_at": statement.excluded.recorded_at},
-            where=later,
-        )
+    mark = {"source": source, "book": book, "read_to": read_to, "recorded_at": now}
+    connection.execute(_marking(connection.dialect.name), mark)
+
+
+@cache
+def _marking(dialect: str) -> Upsert:
+    statement = upsert_in(dialect, schema.marks)
+    said = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["source", "book"],
+        set_={"read_to": said.read_to, "recorded_at": said.recorded_at},
+        where=said.read_to > schema.marks.c.read_to,
     )
 
 
 def marks(connection: Connection) -> dict[tuple[str, str], datetime]:
     """Read how far each book of each source was read."""
-    rows = connection.execute(select(schema.marks)).mappings()
+    rows = connection.execute(_MARKS).mappings()
     return {(row["source"], row["book"]): row["read_to"] for row in rows}
 
 

@@ -1,12 +1,12 @@
 """Gather everything the rules look at, for a batch of transactions at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import Column, Connection, Select, Table, bindparam, select
 
 from rekon.domain.breaks import BreakKind, BreakState
 from rekon.domain.facts import BreakFact, History, Twin
@@ -38,16 +38,51 @@ class Dossier:
 Grouped = Mapping[str, list[Any]]
 
 
+def _rows_of(column: Column[Any]) -> Select[Any]:
+    """Ask for the rows with these keys. Built once, as building costs twice what running does."""
+    return select(column.table).where(column.in_(bindparam("keys", expanding=True)))
+
+
+_TRANSACTIONS = _rows_of(schema.transactions.c.key)
+_STATEMENT_LINES = _rows_of(schema.statement_lines.c.ref_id)
+_BY_TRANSACTION = {
+    table.name: _rows_of(table.c.transaction_key)
+    for table in (
+        schema.legs,
+        schema.wallet_lines,
+        schema.cases,
+        schema.refunds,
+        schema.breaks,
+        schema.messages,
+        schema.order_results,
+        schema.complaints,
+        schema.vouchers,
+    )
+}
+_T = schema.transactions.c
+_TWINS = (
+    select(_T.key, _T.ordered_at, _T.order_status, _T.repeat_counter)
+    .where(
+        _T.agent_id == bindparam("agent_id"),
+        _T.destination == bindparam("destination"),
+        _T.product == bindparam("product"),
+        _T.ordered_at.between(bindparam("first_at"), bindparam("ordered_at")),
+        _T.key != bindparam("key"),
+    )
+    .order_by(_T.ordered_at, _T.key)
+)
+
+
 def load(
     connection: Connection, keys: Sequence[str], *, sources: Mapping[str, SourceRules], twin_window: timedelta
 ) -> list[Dossier]:
     """Load the books of these transactions, in the order of `keys`."""
     if not keys:
         return []
-    found = connection.execute(select(schema.transactions).where(schema.transactions.c.key.in_(keys))).mappings()
+    found = connection.execute(_TRANSACTIONS, {"keys": keys}).mappings()
     transactions = {row["key"]: rows.transaction(row) for row in found}
-    legs = _group(connection, schema.legs, schema.legs.c.transaction_key, keys)
-    lines = _group(connection, schema.wallet_lines, schema.wallet_lines.c.transaction_key, keys)
+    legs = _by_transaction(connection, schema.legs, keys)
+    lines = _by_transaction(connection, schema.wallet_lines, keys)
     said = reports.of_legs(connection, [row["key"] for group in legs.values() for row in group])
     histories = _Histories(connection, keys, legs=legs, sources=sources, twin_window=twin_window)
     return [
@@ -63,14 +98,10 @@ def load(
     ]
 
 
-def _group(connection: Connection, table: Table, column: Column[Any], keys: Iterable[str]) -> Grouped:
+def _by_transaction(connection: Connection, table: Table, keys: Sequence[str]) -> Grouped:
     grouped: dict[str, list[Any]] = defaultdict(list)
-    wanted = list(keys)
-    if not wanted:
-        return grouped
-    query = select(table).where(column.in_(wanted))
-    for row in connection.execute(query).mappings():
-        grouped[row[column.name]].append(row)
+    for row in connection.execute(_BY_TRANSACTION[table.name], {"keys": keys}).mappings() if keys else ():
+        grouped[row["transaction_key"]].append(row)
     return grouped
 
 
@@ -91,26 +122,22 @@ class _Histories:
         self._twin_window = twin_window
         self._legs = legs
         self._marks = books.marks(connection)
-        self._cases = self._by_transaction(schema.cases, keys)
+        self._cases = _by_transaction(connection, schema.cases, keys)
         # Refunds are money and are looked for everywhere; the rest of what rekon did about a purchase hangs on its
         # case, and most purchases never have one.
-        self._refunds = self._by_transaction(schema.refunds, keys)
+        self._refunds = _by_transaction(connection, schema.refunds, keys)
         known = sorted(self._cases)
-        self._breaks = self._by_transaction(schema.breaks, known)
-        self._messages = self._by_transaction(schema.messages, known)
-        self._results = self._by_transaction(schema.order_results, known)
-        self._complaints = self._by_transaction(schema.complaints, known)
-        self._vouchers = self._by_transaction(schema.vouchers, known)
+        self._breaks = _by_transaction(connection, schema.breaks, known)
+        self._messages = _by_transaction(connection, schema.messages, known)
+        self._results = _by_transaction(connection, schema.order_results, known)
+        self._complaints = _by_transaction(connection, schema.complaints, known)
+        self._vouchers = _by_transaction(connection, schema.vouchers, known)
         self._statements = self._statement_lines()
-
-    def _by_transaction(self, table: Table, keys: Sequence[str]) -> Grouped:
-        return _group(self._connection, table, table.c.transaction_key, keys)
 
     def _statement_lines(self) -> Mapping[tuple[str, str], list[Any]]:
         refs = {row["ref_id"] for group in self._legs.values() for row in group}
         grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
-        query = select(schema.statement_lines).where(schema.statement_lines.c.ref_id.in_(refs))
-        for row in self._connection.execute(query).mappings() if refs else ():
+        for row in self._connection.execute(_STATEMENT_LINES, {"keys": sorted(refs)}).mappings() if refs else ():
             grouped[row["provider"], row["ref_id"]].append(rows.statement_line(row))
         return grouped
 
@@ -145,15 +172,17 @@ class _Histories:
 
     def _twins(self, transaction: Transaction) -> tuple[Twin, ...]:
         """Find equal orders close in time, by the index made for it."""
-        t = schema.transactions.c
-        query = select(t.key, t.ordered_at, t.order_status, t.repeat_counter).where(
-            t.agent_id == transaction.agent_id,
-            t.destination == transaction.destination,
-            t.product == transaction.product,
-            t.ordered_at.between(transaction.ordered_at - self._twin_window, transaction.ordered_at),
-            t.key != transaction.key,
-        )
-        found = self._connection.execute(query.order_by(t.ordered_at, t.key)).mappings()
+        found = self._connection.execute(
+            _TWINS,
+            {
+                "agent_id": transaction.agent_id,
+                "destination": transaction.destination,
+                "product": transaction.product,
+                "first_at": transaction.ordered_at - self._twin_window,
+                "ordered_at": transaction.ordered_at,
+                "key": transaction.key,
+            },
+        ).mappings()
         return tuple(Twin(**row) for row in found if _before(row, transaction))
 
 

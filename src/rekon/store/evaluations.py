@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import (
     BigInteger,
@@ -19,9 +20,21 @@ from sqlalchemy import (
 from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
 from rekon.store.due import first_due
-from rekon.store.inserts import Upsert, insert_rows, upsert
+from rekon.store.inserts import Upsert, insert_rows, upsert, upsert_in
 from rekon.store.recording import among, by_provider
 from rekon.store.types import Instant, micros, span
+
+_E = schema.evaluations.c
+_CLAIM = (
+    select(_E.transaction_key)
+    .where(_E.due_at <= bindparam("now"))
+    .order_by(_E.due_at, _E.transaction_key)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_MINE = _E.transaction_key == bindparam("looked_at")
+_DONE = delete(schema.evaluations).where(_MINE)
+_LATER = update(schema.evaluations).where(_MINE)
 
 
 def touch(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> None:
@@ -32,7 +45,12 @@ def touch(connection: Connection, keys: Iterable[str], *, due_at: datetime) -> N
     rows = [{"transaction_key": key, "due_at": due_at} for key in sorted(set(keys))]
     if not rows:
         return
-    connection.execute(_or_sooner(upsert(connection, schema.evaluations)), rows)
+    connection.execute(_touching(connection.dialect.name), rows)
+
+
+@cache
+def _touching(dialect: str) -> Upsert:
+    return _or_sooner(upsert_in(dialect, schema.evaluations))
 
 
 def _or_sooner(statement: Upsert) -> Upsert:
@@ -89,20 +107,17 @@ def touch_refs(
 
 def claim(connection: Connection, *, now: datetime, limit: int) -> list[str]:
     """Take due transactions to look at in this same unit of work."""
-    e = schema.evaluations
-    query = select(e.c.transaction_key).where(e.c.due_at <= now).order_by(e.c.due_at, e.c.transaction_key).limit(limit)
-    return list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    return list(connection.execute(_CLAIM, {"now": now, "most": limit}).scalars())
 
 
 def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> None:
     """Write when each looked-at transaction is due again; None drops its row."""
-    e = schema.evaluations
     done = [key for key, due in next_due.items() if due is None]
     if done:
-        connection.execute(delete(e).where(among(connection, e.c.transaction_key, done)))
+        connection.execute(_DONE, [{"looked_at": key} for key in done])
     later = [{"looked_at": key, "due_at": due} for key, due in next_due.items() if due is not None]
     if later:
-        connection.execute(update(e).where(e.c.transaction_key == bindparam("looked_at")), later)
+        connection.execute(_LATER, later)
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -3,29 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from rekon.store import schema
 from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
 
+_ALL = select(schema.provider_health)
+
 
 def note(connection: Connection, *, provider: str, account: str, **values: object) -> None:
     """Write what was seen of a provider account: columns of `provider_health`."""
-    statement = upsert(connection, schema.provider_health).values(
-        provider=provider, account=account, check_errors=0, unreadable=0, quarantined_because=""
-    )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["provider", "account"]))
+    first = {"provider": provider, "account": account, "check_errors": 0, "unreadable": 0, "quarantined_because": ""}
+    statement = upsert(connection, schema.provider_health).values(first | values)
+    key = ["provider", "account"]
     if values:
-        h = schema.provider_health.c
-        change = update(schema.provider_health).where(h.provider == provider, h.account == account)
-        connection.execute(change.values(**values))
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))
+    else:
+        connection.execute(statement.on_conflict_do_nothing(index_elements=key))
 
 
 def all_of(connection: Connection) -> dict[tuple[str, str], Row]:
     """Read every provider account."""
-    rows = connection.execute(select(schema.provider_health)).mappings()
+    rows = connection.execute(_ALL).mappings()
     return {(row["provider"], row["account"]): row for row in rows}
 
 

@@ -4,17 +4,27 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, case, exists, select, text, update
+from sqlalchemy import Connection, bindparam, case, exists, select, text, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from rekon.domain.callback import Verdict
 from rekon.store import schema
-from rekon.store.inserts import upsert, wait_turn
+from rekon.store.inserts import upsert_in, wait_turn
 from rekon.store.recording import among, by_provider
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 
 _EARLY_TURN = "early callbacks"
 """Orders that come in and callbacks that come before them take turns, so that neither passes the other unseen."""
+
+
+_I = schema.inbox.c
+_UNREAD = (
+    select(schema.inbox).where(text(IS_NEW)).order_by(_I.id).limit(bindparam("most")).with_for_update(skip_locked=True)
+)
+_MARK = update(schema.inbox).where(_I.id.in_(bindparam("ids", expanding=True)))
+_ANY_EARLY = select(_I.id).where(text(IS_EARLY)).limit(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,26 +45,31 @@ def store(
 ) -> bool:
     """Keep a verified callback. A repetition is counted, not stored again. Returns whether it is new."""
     fingerprint = hashlib.sha256(body).hexdigest()
-    statement = upsert(connection, schema.inbox).values(
-        provider=provider,
-        fingerprint=fingerprint,
-        body=body,
-        content_type=content_type,
-        verdict=verdict,
-        state="new",
-        ref_id="",
-        copies=1,
-        received_at=now,
+    row = {
+        "provider": provider,
+        "fingerprint": fingerprint,
+        "body": body,
+        "content_type": content_type,
+        "verdict": verdict,
+        "state": "new",
+        "ref_id": "",
+        "copies": 1,
+        "received_at": now,
+    }
+    return bool(connection.execute(_storing(connection.dialect.name), row).scalar_one() == 1)
+
+
+@cache
+def _storing(dialect: str) -> ReturningInsert[int]:
+    copies = schema.inbox.c.copies
+    statement = upsert_in(dialect, schema.inbox).on_conflict_do_update(
+        index_elements=["provider", "fingerprint"], set_={"copies": copies + 1}
     )
-    statement = statement.on_conflict_do_update(
-        index_elements=["provider", "fingerprint"], set_={"copies": schema.inbox.c.copies + 1}
-    )
-    return bool(connection.execute(statement.returning(schema.inbox.c.copies)).scalar_one() == 1)
+    return statement.returning(copies)
 
 
 def unread(connection: Connection, *, limit: int) -> list[StoredCallback]:
     """Read callbacks nobody looked at yet, oldest first."""
-    query = select(schema.inbox).where(text(IS_NEW)).order_by(schema.inbox.c.id).limit(limit)
     return [
         StoredCallback(
             id=row["id"],
@@ -65,14 +80,14 @@ def unread(connection: Connection, *, limit: int) -> list[StoredCallback]:
             verdict=Verdict(row["verdict"]),
             received_at=row["received_at"],
         )
-        for row in connection.execute(query.with_for_update(skip_locked=True)).mappings()
+        for row in connection.execute(_UNREAD, {"most": limit}).mappings()
     ]
 
 
 def mark_read(connection: Connection, ids: Sequence[int], *, state: str = "read") -> None:
     """Note that these callbacks were looked at."""
     if ids:
-        connection.execute(update(schema.inbox).where(schema.inbox.c.id.in_(ids)).values(state=state))
+        connection.execute(_MARK, {"ids": ids, "state": state})
 
 
 def has_unread(connection: Connection) -> bool:
@@ -99,7 +114,7 @@ def wake(connection: Connection, refs: Sequence[tuple[str, str]]) -> None:
     """Have callbacks read again whose orders came in now: (provider, reference) pairs."""
     wait_turn(connection, _EARLY_TURN)
     i = schema.inbox.c
-    if connection.execute(select(i.id).where(text(IS_EARLY)).limit(1)).first() is None:
+    if connection.execute(_ANY_EARLY).first() is None:
         return
     for provider, ids in by_provider(refs):
         mine = (i.provider == provider) & among(connection, i.ref_id, ids)

@@ -36,6 +36,7 @@ _PLAIN = (
 )
 _COLUMNS = (*_PLAIN, "charged_account", "ordered_at", "order_status", "status_at", "recorded_at")
 _plain = attrgetter(*_PLAIN)
+_HAS_REPLY = schema.legs.c.first_reply.is_not(None).label("has_reply")
 _OBSERVED = ("transaction_key", "order_status", "serial_number", "recorded_at")
 
 _LEG_PLAIN = (
@@ -115,7 +116,7 @@ class _Batch:
             *(c[name] for name in _LEG_FIXED),
             c.send_count,
             c.send_state,
-            c.first_reply.is_not(None).label("has_reply"),
+            _HAS_REPLY,
         )
         self._known_legs = {key: _KnownLeg._make(row) for key, row in stored.items()}
         self._newest: dict[str, Transaction] = {}

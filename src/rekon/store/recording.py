@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Connection, Label, Row, func, select, type_coerce
+from sqlalchemy import JSON, Column, ColumnElement, Connection, Label, Row, Select, bindparam, func, select, type_coerce
 
 SETTLED_AFTER = timedelta(days=7)
 """Orders that entered final and older than this are history: kept for reports, not worked on."""
@@ -32,17 +33,29 @@ class Recorded:
 
 def among(connection: Connection, column: ColumnElement[str], keys: Iterable[str]) -> ColumnElement[bool]:
     """Say that a column is one of these keys, however many: they travel as one value and are looked up by index."""
-    unpack = func.json_array_elements_text if connection.dialect.name == "postgresql" else func.json_each
-    listed = unpack(type_coerce(list(keys), JSON)).table_valued("value")
-    return column.in_(select(listed.c.value))
+    return _among(connection.dialect.name, column, type_coerce(list(keys), JSON))
+
+
+def _among(dialect: str, column: ColumnElement[str], keys: ColumnElement[Any]) -> ColumnElement[bool]:
+    unpack = func.json_array_elements_text if dialect == "postgresql" else func.json_each
+    return column.in_(select(unpack(keys).table_valued("value").c.value))
 
 
 def existing(
     connection: Connection, column: Column[str], keys: Iterable[str], *columns: Column[Any] | Label[Any]
 ) -> dict[str, Row[Any]]:
     """Fetch rows by key."""
-    query = select(column, *columns).where(among(connection, column, keys))
-    return {row[0]: row for row in connection.execute(query)}
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    query = _look_up(connection.dialect.name, column, *columns)
+    return {row[0]: row for row in connection.execute(query, {"keys": wanted})}
+
+
+@cache
+def _look_up(dialect: str, column: Column[str], *columns: Column[Any] | Label[Any]) -> Select[Any]:
+    """Built once for each question; pass labels that live as long as the program."""
+    return select(column, *columns).where(_among(dialect, column, bindparam("keys", type_=JSON)))
 
 
 def by_provider(refs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Sequence[str]]]:

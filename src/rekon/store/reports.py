@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from rekon.domain.decision import stable_id
 from rekon.domain.outcome import Reading, ReportSource, StatusReport
 from rekon.store import rows, schema
-from rekon.store.inserts import upsert
+from rekon.store.inserts import Upsert, upsert_in
+
+_C = schema.reports.c
+_OF_LEGS = (
+    select(*(column for column in _C if column.name not in ("raw", "note", "contacts")))
+    .where(_C.leg_key.in_(bindparam("keys", expanding=True)))
+    .order_by(_C.received_at, _C.report_id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +37,12 @@ class NewReport:
 def append(connection: Connection, reports: Sequence[NewReport]) -> None:
     """Append reports; the same word written twice stays one row."""
     if reports:
-        statement = upsert(connection, schema.reports).on_conflict_do_nothing(index_elements=["report_id"])
-        connection.execute(statement, [_row(report) for report in reports])
+        connection.execute(_appending(connection.dialect.name), [_row(report) for report in reports])
+
+
+@cache
+def _appending(dialect: str) -> Upsert:
+    return upsert_in(dialect, schema.reports).on_conflict_do_nothing(index_elements=["report_id"])
 
 
 def _row(report: NewReport) -> dict[str, object]:
@@ -58,11 +70,8 @@ def _row(report: NewReport) -> dict[str, object]:
 
 def of_legs(connection: Connection, leg_keys: Sequence[str]) -> dict[str, list[StatusReport]]:
     """Read the reports of these legs, oldest first."""
-    c = schema.reports.c
-    wanted = [column for column in c if column.name not in ("raw", "note", "contacts")]
     found: dict[str, list[StatusReport]] = {key: [] for key in leg_keys}
-    query = select(*wanted).where(c.leg_key.in_(leg_keys)).order_by(c.received_at, c.report_id)
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_OF_LEGS, {"keys": leg_keys}).mappings() if leg_keys else ():
         found[row["leg_key"]].append(rows.report(row))
     return found
 

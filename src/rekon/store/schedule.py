@@ -3,16 +3,41 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
 from rekon.domain.transaction import Leg, LegState
 from rekon.store import rows, schema
 from rekon.store.due import first_due
-from rekon.store.inserts import insert_rows, upsert
+from rekon.store.inserts import Upsert, insert_rows, upsert_in
 from rekon.store.recording import among, by_provider
 from rekon.store.types import micros
+
+# Statements are built once: building and hashing one costs more than running it.
+_S, _L = schema.schedule.c, schema.legs.c
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_IS_MINE = _S.lease == bindparam("held")
+_DUE = (
+    select(_S.leg_key, _S.asked_at)
+    .where(_S.due_at <= bindparam("now"), _S.provider.not_in(bindparam("skipped", expanding=True)))
+    .order_by(_S.due_at, _S.leg_key)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_LEASE = update(schema.schedule).where(_S.leg_key.in_(_KEYS))
+_LEGS = select(schema.legs).where(_L.key.in_(_KEYS))
+_HELD = select(_S.leg_key).where(_S.leg_key.in_(_KEYS), _IS_MINE).order_by(_S.leg_key).with_for_update()
+_VERSIONS = select(_L.key, _L.version).where(_L.key.in_(_KEYS)).order_by(_L.key).with_for_update()
+_MOVE_LEG = update(schema.legs).where(_L.key == bindparam("leg"), _L.version == bindparam("read"))
+_DROP = delete(schema.schedule).where(_S.leg_key.in_(_KEYS), _IS_MINE)
+_CHANGE_ROW = update(schema.schedule).where(_S.leg_key == bindparam("leg"), _IS_MINE)
+_REOPEN = (
+    update(schema.legs)
+    .where(_L.key == bindparam("leg"), _L.state != LegState.OPEN)
+    .values(state=LegState.OPEN, version=_L.version + 1)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,30 +63,28 @@ def put(connection: Connection, legs: Iterable[Leg], *, due_at: datetime) -> Non
     new = [{"leg_key": leg.key, "provider": leg.provider, "due_at": due_at} for leg in legs]
     if not new:
         return
-    statement = upsert(connection, schema.schedule)
-    s = schema.schedule.c
-    later = s.lease.is_(None) & (s.due_at > statement.excluded.due_at)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["leg_key"], set_={"due_at": statement.excluded.due_at}, where=later
-        ),
-        sorted(new, key=lambda row: str(row["leg_key"])),
-    )
+    connection.execute(_or_sooner(connection.dialect.name), sorted(new, key=lambda row: str(row["leg_key"])))
+
+
+@cache
+def _or_sooner(dialect: str) -> Upsert:
+    """Give a leg its row, or let the sooner time stay where there is one; a leased row is left alone."""
+    statement = upsert_in(dialect, schema.schedule)
+    due_at = statement.excluded.due_at
+    free = _S.lease.is_(None) & (_S.due_at > due_at)
+    return statement.on_conflict_do_update(index_elements=["leg_key"], set_={"due_at": due_at}, where=free)
 
 
 def claim(
     connection: Connection, *, now: datetime, limit: int, lease: str, lease_until: datetime, skip: Sequence[str] = ()
 ) -> list[Due]:
     """Claim due legs: their due time moves to the end of the lease, so a crash gives them back by itself."""
-    s = schema.schedule
-    query = select(s.c.leg_key, s.c.asked_at).where(s.c.due_at <= now).order_by(s.c.due_at, s.c.leg_key).limit(limit)
-    if skip:
-        query = query.where(s.c.provider.not_in(skip))
-    asked = dict(connection.execute(query.with_for_update(skip_locked=True)).all())
+    asked = dict(connection.execute(_DUE, {"now": now, "most": limit, "skipped": list(skip)}).all())
     if not asked:
         return []
-    connection.execute(update(s).where(s.c.leg_key.in_(asked)).values(due_at=lease_until, lease=lease))
-    found = connection.execute(select(schema.legs).where(schema.legs.c.key.in_(asked))).mappings()
+    keys = list(asked)
+    connection.execute(_LEASE, {"keys": keys, "due_at": lease_until, "lease": lease})
+    found = connection.execute(_LEGS, {"keys": keys}).mappings()
     legs = {row["key"]: rows.leg(row) for row in found}
     return [Due(leg=legs[key], asked_at=at) for key, at in asked.items()]
 
@@ -95,23 +118,18 @@ def record(connection: Connection, plans: Sequence[Plan], *, lease: str) -> list
 
 
 def _still_leased(connection: Connection, keys: Sequence[str], *, lease: str) -> set[str]:
-    s = schema.schedule.c
-    query = select(s.leg_key).where(s.leg_key.in_(keys), s.lease == lease).order_by(s.leg_key).with_for_update()
-    return set(connection.execute(query).scalars()) if keys else set()
+    return set(connection.execute(_HELD, {"keys": keys, "held": lease}).scalars()) if keys else set()
 
 
 def _unchanged(connection: Connection, legs: Sequence[Leg]) -> set[str]:
     """Lock these legs and name those that still have the version that was read."""
     if not legs:
         return set()
-    c = schema.legs.c
-    query = select(c.key, c.version).where(c.key.in_([leg.key for leg in legs])).order_by(c.key).with_for_update()
-    stored = dict(connection.execute(query).all())
+    stored = dict(connection.execute(_VERSIONS, {"keys": [leg.key for leg in legs]}).all())
     return {leg.key for leg in legs if stored.get(leg.key) == leg.version}
 
 
 def _write_legs(connection: Connection, plans: Sequence[Plan]) -> None:
-    c = schema.legs.c
     moved = [plan for plan in plans if plan.asked or plan.state is not plan.leg.state]
     values = [
         {
@@ -124,15 +142,13 @@ def _write_legs(connection: Connection, plans: Sequence[Plan]) -> None:
         for plan in moved
     ]
     if values:
-        change = update(schema.legs).where(c.key == bindparam("leg"), c.version == bindparam("read"))
-        connection.execute(change, values)
+        connection.execute(_MOVE_LEG, values)
 
 
 def _write_rows(connection: Connection, plans: Sequence[Plan], *, lease: str) -> None:
-    s = schema.schedule.c
     done = [plan.leg.key for plan in plans if plan.due_at is None]
     if done:
-        connection.execute(delete(schema.schedule).where(s.leg_key.in_(done), s.lease == lease))
+        connection.execute(_DROP, {"keys": done, "held": lease})
     later = [
         {"leg": plan.leg.key, "due_at": plan.due_at, "lease": None, "asked_at": plan.asked_at}
         for plan in plans
@@ -147,10 +163,8 @@ def _note_questions(connection: Connection, plans: Sequence[Plan], *, lease: str
 
 
 def _change_rows(connection: Connection, values: Sequence[dict[str, Any]], *, lease: str) -> None:
-    s = schema.schedule.c
     if values:
-        change = update(schema.schedule).where(s.leg_key == bindparam("leg"), s.lease == bindparam("held"))
-        connection.execute(change, [{**one, "held": lease} for one in values])
+        connection.execute(_CHANGE_ROW, [{**one, "held": lease} for one in values])
 
 
 def release(connection: Connection, keys: Sequence[str], *, lease: str, due_at: datetime) -> None:
@@ -161,17 +175,9 @@ def release(connection: Connection, keys: Sequence[str], *, lease: str, due_at: 
 
 def hasten(connection: Connection, leg_key: str, *, provider: str, now: datetime) -> None:
     """Make the next check of a leg due now: a hint arrived, or money needs a fresh word. A leased row stays leased."""
-    statement = upsert(connection, schema.schedule).values(leg_key=leg_key, provider=provider, due_at=now)
-    s = schema.schedule.c
-    free = s.lease.is_(None) & (s.due_at > statement.excluded.due_at)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["leg_key"], set_={"due_at": statement.excluded.due_at}, where=free
-        )
-    )
-    c = schema.legs.c
-    change = update(schema.legs).where(c.key == leg_key, c.state != LegState.OPEN)
-    connection.execute(change.values(state=LegState.OPEN, version=c.version + 1))
+    row = {"leg_key": leg_key, "provider": provider, "due_at": now}
+    connection.execute(_or_sooner(connection.dialect.name), row)
+    connection.execute(_REOPEN, {"leg": leg_key})
 
 
 def wake_refs(connection: Connection, refs: Sequence[tuple[str, str]], *, now: datetime) -> None:
