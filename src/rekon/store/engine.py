@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 _BUSY_MILLISECONDS = 5_000
 _READERS = 4
+_CHECKPOINT_PAGES = 8_000
+"""About 32 MB of log between two checkpoints: the default moved every page back dozens of times a minute."""
+_CACHE_KIBIBYTES = -32_000
 _ATTEMPTS_MAX = 5
 _TRY_AGAIN = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: PostgreSQL undid everything, and the same unit of work may simply run again."""
@@ -181,6 +184,8 @@ def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in (
         f"busy_timeout={_BUSY_MILLISECONDS}",
         "journal_mode=WAL",
+        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
+        f"cache_size={_CACHE_KIBIBYTES}",
         "synchronous=FULL",
         "foreign_keys=ON",
         "recursive_triggers=ON",
@@ -190,7 +195,7 @@ def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
 
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={_BUSY_MILLISECONDS}", "query_only=ON"):
+    for pragma in (f"busy_timeout={_BUSY_MILLISECONDS}", f"cache_size={_CACHE_KIBIBYTES}", "query_only=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
