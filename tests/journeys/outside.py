@@ -24,8 +24,8 @@ from rekon.sandbox.story import Story
 from rekon.sandbox.world import Knobs, World
 
 Wrap = Callable[[ASGIApp], ASGIApp]
-HONEST = Knobs(lost_replies=(), push_seconds=20)
-"""No good news gets lost, and servers push at half the demo's pace."""
+HONEST = Knobs(lost_replies=())
+"""No good news gets lost."""
 
 
 class LeapingClock(DemoClock):

@@ -51,10 +51,14 @@ def decide(
     The same arguments always give the same answer: nothing is read and nothing is written here. Inputs may come in any
     order; they are sorted by what they are, not by how they arrived (I9).
     """
-    facts = gather(transaction, legs, wallet_lines, reports, policy, history, now, providers=providers)
-    found = _one_refund([decision for rule in RULES for decision in rule(facts)], now=now)
+    return decide_on(gather(transaction, legs, wallet_lines, reports, policy, history, now, providers=providers))
+
+
+def decide_on(facts: Facts) -> list[Decision]:
+    """Decide about books that are gathered already."""
+    found = _one_refund([decision for rule in RULES for decision in rule(facts)], now=facts.now)
     waits = [d for d in found if d.action is Action.WAIT and d.due_at is not None]
-    nearest = min(waits, key=lambda d: d.due_at or now, default=None)
+    nearest = min(waits, key=lambda d: d.due_at or facts.now, default=None)
     return [d for d in found if d.action is not Action.WAIT] + ([nearest] if nearest else [])
 
 

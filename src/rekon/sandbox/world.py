@@ -39,7 +39,7 @@ class Knobs:
 
     gateway_class: str = "G2"
     """Class of both servers' refund gateways: G0, G1 or G2."""
-    push_seconds: int = 10
+    push_seconds: int = 15
     statement_seconds: int = 600
     lost_replies: tuple[int, ...] = (7, 23, 41)
     """Which paid refunds of each server, counted from 1, are answered with a broken page instead of the good news."""

@@ -4,13 +4,11 @@ Claim, decide and apply are one unit of work: nothing outside is called here, so
 `apply.py` makes decisions true, `letters.py` writes the messages and complaints they ask for.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rekon.domain.decide import decide, gather
-from rekon.domain.decision import Action, Decision
-from rekon.domain.policy import ProviderRules
+from rekon.domain.decide import decide_on, gather
+from rekon.domain.decision import Action
 from rekon.stages.context import Context, log
 from rekon.stages.decide.apply import apply
 from rekon.stages.decide.turn import Turn
@@ -52,10 +50,10 @@ def _look_alone(connection: Connection, one: dossier.Dossier, *, context: Contex
 def _look_at(connection: Connection, one: dossier.Dossier, *, context: Context, now: datetime) -> datetime | None:
     one = _with_balance(connection, one, now=now)
     providers = {leg.provider: context.rules_of(leg.provider) for leg in one.legs}
-    wanted = decide_one(one, context=context, providers=providers, now=now)
     facts = gather(
         one.transaction, one.legs, one.wallet_lines, one.reports, context.policy, one.history, now, providers=providers
     )
+    wanted = decide_on(facts)
     fresh = [
         d
         for d in wanted
@@ -69,15 +67,6 @@ def _look_at(connection: Connection, one: dossier.Dossier, *, context: Context, 
     return now if any(d.action in _FOLLOWED_AT_ONCE for d in fresh) else wait
 
 
-def decide_one(
-    one: dossier.Dossier, *, context: Context, providers: Mapping[str, ProviderRules], now: datetime
-) -> list[Decision]:
-    """Decide about one transaction as stored."""
-    return decide(
-        one.transaction, one.legs, one.wallet_lines, one.reports, context.policy, one.history, now, providers=providers
-    )
-
-
 def _with_balance(connection: Connection, one: dossier.Dossier, *, now: datetime) -> dossier.Dossier:
     """Add the agent's balance when the wallet book is fresh enough to quote it."""
     mark = one.history.wallet_read_to
@@ -85,6 +74,3 @@ def _with_balance(connection: Connection, one: dossier.Dossier, *, now: datetime
         return one
     balance = dossier.agent_balance(connection, one.transaction.agent_id, not_before=now - timedelta(days=30))
     return replace(one, history=replace(one.history, agent_balance=balance))
-
-
-__all__: Sequence[str] = ("BATCH", "decide_one", "look_at_due", "work")
