@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ _START_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 15.0
 _SLOW_FACTOR = 4
+_MEMORY = "/dev/shm"  # noqa: S108 - only names a place; the folder in it gets a random name and is ours alone
+_ROOM = 512 * 1024 * 1024
 
 
 class DemoFailedError(Exception):
@@ -63,8 +66,18 @@ def _folder(chosen: Path | None) -> Iterator[Path]:
         chosen.mkdir(parents=True, exist_ok=True)
         yield chosen
         return
-    with tempfile.TemporaryDirectory(prefix="rekon-demo-", ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(prefix="rekon-demo-", dir=_memory(), ignore_cleanup_errors=True) as place:
         yield Path(place)
+
+
+def _memory() -> str | None:
+    """Name the folder that lives in memory, where there is room: what is thrown away afterwards need not reach a disk.
+
+    None takes the system's ordinary place for temporary files.
+    """
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _ROOM:
+        return None
+    return _MEMORY
 
 
 def play(stage: Stage, *, for_seconds: float, speed: float | None, seed: int, quiet: bool) -> dict[str, Any]:
@@ -75,17 +88,17 @@ def play(stage: Stage, *, for_seconds: float, speed: float | None, seed: int, qu
     bootstrap.upgrade_store(load(stage.config), stage.folder)
     pace = ["--speed", str(speed)] if speed else ["--for", str(for_seconds)]
     port = ["--port", str(stage.sandbox_port), "--journal", str(stage.journals), "--seed", str(seed)]
-    sandbox = _start(stage, "sandbox", ["sandbox", *port, "--rekon-url", stage.rekon_url, *pace])
+    sandbox = start(stage, "sandbox", ["sandbox", *port, "--rekon-url", stage.rekon_url, *pace])
     daemon: subprocess.Popen[bytes] | None = None
     try:
-        _wait_until_up(sandbox, f"{stage.sandbox_url}/clock", stage)
-        daemon = _start(stage, "daemon", ["serve", "--config", str(stage.config)])
-        _wait_until_up(daemon, f"{stage.rekon_url}/healthz", stage)
+        wait_until_up(sandbox, f"{stage.sandbox_url}/clock", stage)
+        daemon = start(stage, "daemon", ["serve", "--config", str(stage.config)])
+        wait_until_up(daemon, f"{stage.rekon_url}/healthz", stage)
         too_slow = _watch(stage, daemon, limit=for_seconds * _SLOW_FACTOR, quiet=quiet)
     finally:
         for process in (daemon, sandbox):
             if process is not None:
-                _stop(process)
+                stop(process)
     return judge(stage, too_slow=too_slow)
 
 
@@ -105,14 +118,20 @@ def judge(stage: Stage, *, too_slow: bool) -> dict[str, Any]:
     return verdict
 
 
-def _start(stage: Stage, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+def start(stage: Stage, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start one of the two processes; what it says goes to `<name>.log` in the demo's folder."""
     log = (stage.folder / f"{name}.log").open("ab")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REKON_")}
     command = [sys.executable, "-m", "rekon", *arguments]
     return subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)  # noqa: S603 - own program
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], url: str, stage: Stage) -> None:
+def wait_until_up(process: subprocess.Popen[bytes], url: str, stage: Stage) -> None:
+    """Wait until a process answers.
+
+    Raises:
+        DemoFailedError: when it ended or stays silent.
+    """
     import httpx
 
     deadline = time.monotonic() + _START_SECONDS
@@ -148,7 +167,8 @@ def _watch(stage: Stage, daemon: subprocess.Popen[bytes], *, limit: float, quiet
             time.sleep(_LOOK_SECONDS)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process gently, or at last by force."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:
