@@ -68,7 +68,7 @@ class Played:
                     if clock["done"]:
                         return
                     if moments and now >= moments[0]:
-                        moments = [at for at in moments[1:] if at > now]
+                        moments = moments[1:]
                         daemon = self._kill(daemon)
                     time.sleep(LOOK)
             pytest.fail("the story did not end")
@@ -121,7 +121,7 @@ def harried(tmp_path_factory):
 
 
 def test_rekon_was_killed_often_and_the_judge_finds_nothing_to_correct(calm, harried):
-    assert harried.killed > KILLS * 0.8
+    assert harried.killed == KILLS
     assert (calm.verdict["reasons"], harried.verdict["reasons"]) == ([], [])
     assert harried.verdict["purchases_caused"] == 0
 

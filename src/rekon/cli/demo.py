@@ -120,10 +120,10 @@ def judge(stage: Stage, *, too_slow: bool) -> dict[str, Any]:
 
 def start(stage: Stage, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
     """Start one of the two processes; what it says goes to `<name>.log` in the demo's folder."""
-    log = (stage.folder / f"{name}.log").open("ab")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REKON_")}
     command = [sys.executable, "-m", "rekon", *arguments]
-    return subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)  # noqa: S603 - own program
+    with (stage.folder / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)  # noqa: S603 - own program
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str, stage: Stage) -> None:

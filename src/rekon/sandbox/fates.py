@@ -50,6 +50,19 @@ def tell_story(
     raise ValueError(message)
 
 
+def tell_short_story(
+    seed: int, *, fates: int, hours: float, tail_hours: float, starts_at: datetime = STORY_STARTS
+) -> Story:
+    """Tell a story of a few orders, each fate drawn as often as the long story has it. No order is an ordinary success.
+
+    The same arguments tell the same story.
+    """
+    rng = Random(f"short/{seed}")
+    teller = _Teller(rng, window=timedelta(hours=hours), starts_at=starts_at)
+    recipes = rng.choices(fate_recipes.RECIPES, weights=[recipe.count for recipe in fate_recipes.RECIPES], k=fates)
+    return teller.tell_of(recipes, seed=seed, tail=timedelta(hours=tail_hours))
+
+
 def on_grid(at: datetime) -> datetime:
     """Move an instant down to an even second, the grid of the story: many changes then share one step of the clock."""
     return at.replace(second=at.second // SECOND * SECOND, microsecond=0)
@@ -79,6 +92,18 @@ class _Teller:
             agents=self._agents,
             sales=_numbered([*special, *(self._plain() for _ in range(missing))]),
             imported=tuple(self._imported()),
+        )
+
+    def tell_of(self, recipes: Sequence[Recipe], *, seed: int, tail: timedelta) -> Story:
+        sales = [sale for recipe in recipes for sale in self._special(replace(recipe, count=1))]
+        known = {(sale.source, sale.agent_id) for sale in sales}
+        return Story(
+            seed=seed,
+            starts_at=self._starts_at,
+            orders_end_at=self._starts_at + self._window,
+            ends_at=self._starts_at + self._window + tail,
+            agents=tuple(agent for agent in self._agents if (agent.source, agent.agent_id) in known),
+            sales=_numbered(sales),
         )
 
     def _special(self, recipe: Recipe) -> list[Sale]:

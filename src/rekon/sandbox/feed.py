@@ -16,6 +16,8 @@ from rekon.sandbox.server import PlayedServer
 LAG: Final = timedelta(seconds=3)
 """How far behind the server's own database each push is."""
 HEARTBEAT: Final = timedelta(seconds=30)
+REST: Final = timedelta(hours=2)
+"""Between two signs of life of a server at which nothing happens."""
 STATEMENT_LAG: Final = timedelta(seconds=60)
 _HEADERS: Final = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
 
@@ -33,6 +35,8 @@ class Feed:
     at: datetime
     """When the waiting push is due; pushes that found nobody are made up by the next one."""
     is_waiting: bool = False
+    rests_after: timedelta | None = None
+    """How long after its last change a server goes on saying that it is there; None never rests."""
     _orders_sent: int = 0
     _lines_sent: int = 0
     _pushed_at: datetime | None = None
@@ -44,9 +48,18 @@ class Feed:
 
     def has_news(self, now: datetime) -> bool:
         """Say whether a push is worth its call: something changed, or the last one is a heartbeat ago."""
-        if self._pushed_at is None or now - self._pushed_at >= HEARTBEAT:
+        gap = REST if self.is_at_rest(now) else HEARTBEAT
+        if self._pushed_at is None or now - self._pushed_at >= gap:
             return True
         return self._orders_due(now - LAG) > self._orders_sent or self._lines_due(now - LAG) > self._lines_sent
+
+    def is_at_rest(self, now: datetime) -> bool:
+        """Say whether nothing happened at the server for a while."""
+        if self.rests_after is None:
+            return False
+        changed = [at for at, _ in self.server.changes[-1:]]
+        changed += [datetime.fromisoformat(line["posted_at"]) for line in self.server.wallets.lines[-1:]]
+        return all(now - at > self.rests_after for at in changed)
 
     async def deliver(self, door: Door, journal: Journal, now: datetime) -> bool:
         """Push both books as they stood `LAG` ago."""

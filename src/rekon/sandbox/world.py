@@ -30,6 +30,7 @@ from rekon.sandbox.wire import OutgoingCallback
 
 OPENING_DEPOSIT: Final = 60_000_000
 TOP_UP: Final = 15_000_000
+_RESTS_AFTER: Final = timedelta(minutes=20)
 _BETWEEN_TOP_UPS: Final = timedelta(seconds=94)
 
 
@@ -41,6 +42,8 @@ class Knobs:
     """Class of both servers' refund gateways: G0, G1 or G2."""
     push_seconds: int = 15
     statement_seconds: int = 600
+    rest_seconds: int = 0
+    """Between two looks at a server where nothing happened for twenty minutes; 0 lets no server rest."""
     lost_replies: tuple[int, ...] = (7, 23, 41)
     """Which paid refunds of each server, counted from 1, are answered with a broken page instead of the good news."""
 
@@ -154,7 +157,8 @@ class World:
         for source, server in self.servers.items():
             agents = tuple(agent for agent in self.story.agents if agent.source == source)
             self.courier.add(AgentsParcel(at=start, source=source, agents=agents))
-            self._tick(Feed(server, at=start), self.knobs.push_seconds, start)
+            rests_after = _RESTS_AFTER if self.knobs.rest_seconds else None
+            self._tick(Feed(server, at=start, rests_after=rests_after), self.knobs.push_seconds, start)
         for provider, core in self.cores.items():
             self._tick(StatementFeed(provider, core.deposit, at=start), self.knobs.statement_seconds, start)
 
@@ -163,7 +167,8 @@ class World:
         if not feed.is_waiting and feed.has_news(at):
             feed.at, feed.is_waiting = at, True
             self.courier.add(feed)
-        later = at + timedelta(seconds=every)
+        resting = isinstance(feed, Feed) and feed.is_at_rest(at)
+        later = at + timedelta(seconds=self.knobs.rest_seconds if resting else every)
         if later <= self.story.ends_at:
             self.agenda.add(later, partial(self._tick, feed, every))
 

@@ -1,0 +1,221 @@
+"""One simulated run: a short story, its weather, one or more lives of rekon, and the oracles at its end."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+from rekon.connectors.gateways.contract import GatewayClass
+from rekon.sandbox.fates import tell_short_story
+from rekon.sandbox.story import Story
+from rekon.sandbox.world import Knobs, World
+from rekon.simulation import loop, oracles, staff, weather
+from rekon.simulation.door import Desk, SimulatedDoor
+from rekon.simulation.life import Life, Setting, automatic, with_less
+from rekon.simulation.memory import Crash, Memory
+from rekon.simulation.network import Outside
+from rekon.simulation.weather import Weather
+
+FATES_MIN: Final = 3
+FATES_MAX: Final = 5
+_HOURS: Final = 1.5
+_TAIL_HOURS: Final = 46.5
+_CALM_AFTER: Final = timedelta(hours=30)
+_REST_SECONDS: Final = 300
+_RETRY: Final = 5.0
+_DEAD_SECONDS: Final = (1.0, 90.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one run showed."""
+
+    seed: int
+    violations: tuple[str, ...]
+    trace_hash: str
+    points: int
+    """How many places there were at which the process could have died."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """How often each fault was met."""
+
+
+def run(seed: int, *, deaths: tuple[int, ...] | None = None, fair: bool = False) -> Result:
+    """Play one seed. `deaths` replaces the drawn places of death; `fair` takes every other fault away."""
+    rng = Random(f"sim/{seed}")
+    drawn = weather.FAIR if fair else weather.draw(rng)
+    if deaths is not None:
+        drawn = replace(drawn, deaths=deaths)
+    story = tell_short_story(seed, fates=rng.randrange(FATES_MIN, FATES_MAX + 1), hours=_HOURS, tail_hours=_TAIL_HOURS)
+    simulation = Simulation(story, drawn, rng)
+    return simulation.play(seed)
+
+
+class Simulation:
+    """The stage of one run."""
+
+    def __init__(self, story: Story, drawn: Weather, rng: Random) -> None:
+        """Set the stage; nothing moves yet."""
+        self.story = story
+        self.weather = drawn
+        self.rng = rng
+        self.memory = Memory()
+        self.seen: Counter[str] = Counter()
+        self.points = 0
+        self.lives: list[Life] = []
+        self._alive: set[int] = set()
+        self._born = 0
+        self._digest = hashlib.sha256()
+        self._sentinel = oracles.Sentinel(self.memory)
+        self._broken: list[str] = []
+        self._stirred: asyncio.Event | None = None
+        door = SimulatedDoor(self._anybody, self._stands_open)
+        knobs = Knobs(gateway_class=drawn.gateway_class, lost_replies=(), rest_seconds=_REST_SECONDS)
+        self.world = World(story, door=door, knobs=knobs)
+
+    def play(self, seed: int) -> Result:
+        """Play to the end and let the oracles speak."""
+        loop.run(self._play(), rng=self.rng)
+        found = [*self._broken, *self._sentinel.violations, *oracles.violations(self.world, self.memory)]
+        self.memory.close()
+        return Result(
+            seed=seed,
+            violations=tuple(found),
+            trace_hash=self._digest.hexdigest(),
+            points=self.points,
+            seen=self.seen,
+        )
+
+    async def _play(self) -> None:
+        self._stirred = asyncio.Event()
+        self.world.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._turn_the_world())
+            for number in range(self.weather.daemons):
+                tasks.create_task(self._live(number))
+            if self.weather.has_staff:
+                tasks.create_task(staff.work(self.memory, self.now, self.rng, until=self.story.ends_at))
+        self.world.close(self.now())
+
+    def now(self) -> datetime:
+        """Tell true business time."""
+        seconds = asyncio.get_running_loop().time()
+        return self.story.starts_at + timedelta(microseconds=round(seconds * 1_000_000))
+
+    # The world.
+
+    async def _turn_the_world(self) -> None:
+        while (now := self.now()) < self.story.ends_at:
+            self.world.advance(now)
+            await self.world.courier.deliver(now)
+            for life in self.lives:
+                life.wake.set()
+            await self._until_something()
+
+    async def _until_something(self) -> None:
+        now = self.now()
+        times = [at for at in (self.world.next_event_at(), self.story.ends_at) if at is not None]
+        seconds = (min(times) - now).total_seconds()
+        if self.world.courier.is_open(now):
+            seconds = min(seconds, _RETRY)
+        assert self._stirred is not None  # noqa: S101 - set before any task starts
+        self._stirred.clear()
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._stirred.wait()
+        except TimeoutError:
+            return
+
+    def _stands_open(self, source: str) -> bool:
+        hours = (self.now() - self.story.starts_at) / timedelta(hours=1)
+        shut = any(name == source and first <= hours < last for name, first, last in self.weather.stale)
+        self.seen["stale books"] += shut
+        return not shut
+
+    # rekon.
+
+    def _anybody(self) -> Desk | None:
+        return self.lives[self.rng.randrange(len(self.lives))].desk if self.lives else None
+
+    async def _live(self, number: int) -> None:
+        """Live, die and be started again until the story ends."""
+        while self.now() < self.story.ends_at:
+            await self._one_life()
+            await asyncio.sleep(self.rng.uniform(*_DEAD_SECONDS))
+        self.note("rest", number)
+
+    async def _one_life(self) -> None:
+        self._born += 1
+        mine = self._born
+        self._alive.add(mine)
+        life: Life | None = None
+        try:
+            life = Life(self._setting(mine))
+            self.lives.append(life)
+            await life.live(self.story.ends_at)
+        except BaseException as error:
+            if mine in self._alive:
+                self._broken.append(f"a life ended by {error!r}")
+                raise
+        finally:
+            self._alive.discard(mine)
+            if life in self.lives:
+                self.lives.remove(life)
+
+    def _setting(self, mine: int) -> Setting:
+        later = mine > self.weather.daemons
+        skew = timedelta(seconds=self.weather.skew_seconds if later else 0.0)
+        policy = automatic()
+
+        def clock() -> datetime:
+            return self.now() + skew
+
+        def point(name: str) -> None:
+            self._point(mine, name)
+
+        return Setting(
+            memory=self.memory,
+            clock=clock,
+            policy=with_less(policy) if later and self.weather.tight_limits else policy,
+            gateway_class=GatewayClass(self.weather.gateway_class),
+            transport=Outside(
+                self.world,
+                clock=self.now,
+                weather=self._weather_now(),
+                rng=self.rng,
+                point=point,
+                note=self.note,
+                watch=self._sentinel,
+            ),
+            point=point,
+            rng=self.rng,
+            is_alone=self.weather.daemons == 1,
+        )
+
+    def _weather_now(self) -> Callable[[], Weather]:
+        def present() -> Weather:
+            calm = self.now() - self.story.starts_at > _CALM_AFTER
+            return replace(weather.FAIR, gateway_class=self.weather.gateway_class) if calm else self.weather
+
+        return present
+
+    def _point(self, mine: int, name: str) -> None:
+        """Let this life go on, or end it here."""
+        if mine not in self._alive:
+            raise Crash
+        self.points += 1
+        if self.points in self.weather.deaths:
+            self._alive.discard(mine)
+            self.seen[f"death {name}"] += 1
+            self.note("death", name)
+            raise Crash
+        if name == "after effect" and self._stirred is not None:
+            self._stirred.set()
+
+    def note(self, kind: str, *facts: object) -> None:
+        """Write one line of the trace."""
+        self.seen[kind if kind != "call" else f"call {facts[-1]}"] += 1
+        self._digest.update(f"{asyncio.get_running_loop().time():.6f} {kind} {facts}\n".encode())
