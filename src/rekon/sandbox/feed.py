@@ -35,6 +35,8 @@ class Feed:
     at: datetime
     """When the waiting push is due; pushes that found nobody are made up by the next one."""
     is_waiting: bool = False
+    heartbeat: timedelta = HEARTBEAT
+    """How long a server may go without news before it says that it is there."""
     rests_after: timedelta | None = None
     """How long after its last change a server goes on saying that it is there; None never rests."""
     _orders_sent: int = 0
@@ -48,7 +50,7 @@ class Feed:
 
     def has_news(self, now: datetime) -> bool:
         """Say whether a push is worth its call: something changed, or the last one is a heartbeat ago."""
-        gap = REST if self.is_at_rest(now) else HEARTBEAT
+        gap = REST if self.is_at_rest(now) else self.heartbeat
         if self._pushed_at is None or now - self._pushed_at >= gap:
             return True
         return self._orders_due(now - LAG) > self._orders_sent or self._lines_due(now - LAG) > self._lines_sent

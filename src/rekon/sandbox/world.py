@@ -30,7 +30,7 @@ from rekon.sandbox.wire import OutgoingCallback
 
 OPENING_DEPOSIT: Final = 60_000_000
 TOP_UP: Final = 15_000_000
-_RESTS_AFTER: Final = timedelta(minutes=20)
+_RESTS_AFTER: Final = timedelta(minutes=12)
 _BETWEEN_TOP_UPS: Final = timedelta(seconds=94)
 
 
@@ -41,9 +41,10 @@ class Knobs:
     gateway_class: str = "G2"
     """Class of both servers' refund gateways: G0, G1 or G2."""
     push_seconds: int = 15
+    heartbeat_seconds: int = 30
     statement_seconds: int = 600
     rest_seconds: int = 0
-    """Between two looks at a server where nothing happened for twenty minutes; 0 lets no server rest."""
+    """Between two looks at a server where nothing happened for twelve minutes; 0 lets no server rest."""
     lost_replies: tuple[int, ...] = (7, 23, 41)
     """Which paid refunds of each server, counted from 1, are answered with a broken page instead of the good news."""
 
@@ -158,7 +159,9 @@ class World:
             agents = tuple(agent for agent in self.story.agents if agent.source == source)
             self.courier.add(AgentsParcel(at=start, source=source, agents=agents))
             rests_after = _RESTS_AFTER if self.knobs.rest_seconds else None
-            self._tick(Feed(server, at=start, rests_after=rests_after), self.knobs.push_seconds, start)
+            heartbeat = timedelta(seconds=self.knobs.heartbeat_seconds)
+            feed = Feed(server, at=start, heartbeat=heartbeat, rests_after=rests_after)
+            self._tick(feed, self.knobs.push_seconds, start)
         for provider, core in self.cores.items():
             self._tick(StatementFeed(provider, core.deposit, at=start), self.knobs.statement_seconds, start)
 

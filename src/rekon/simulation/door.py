@@ -13,6 +13,7 @@ from rekon.domain.answer import Answer as Word
 from rekon.domain.answer import verify_answer_token
 from rekon.domain.callback import Verdict
 from rekon.sandbox.parcels import Answer, Call
+from rekon.simulation.memory import Crash
 from rekon.store import inbox, intake, messages
 
 _BOOKS: Final = {"transactions": "orders", "wallet-lines": "wallet", "agents": "agents", "statement-lines": "statement"}
@@ -44,6 +45,12 @@ class SimulatedDoor:
         desk = self._who()
         if desk is None:
             return None
+        try:
+            return await self._at(desk, call)
+        except Crash:
+            return None  # it died with the call in its hands; whether it had written it down, nobody knows
+
+    async def _at(self, desk: Desk, call: Call) -> Answer | None:
         if call.path.startswith("/callbacks/"):
             return await _callback(desk, call)
         if call.path.startswith("/answers/"):

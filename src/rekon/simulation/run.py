@@ -25,7 +25,8 @@ FATES_MAX: Final = 5
 _HOURS: Final = 1.5
 _TAIL_HOURS: Final = 46.5
 _CALM_AFTER: Final = timedelta(hours=30)
-_REST_SECONDS: Final = 300
+_QUIET: Final = {"push_seconds": 30, "heartbeat_seconds": 120, "rest_seconds": 300}
+"""A server pushes less often than in the demonstration, and rests when nothing happens: two days have to be short."""
 _RETRY: Final = 5.0
 _DEAD_SECONDS: Final = (1.0, 90.0)
 
@@ -65,15 +66,14 @@ class Simulation:
         self.memory = Memory()
         self.seen: Counter[str] = Counter()
         self.points = 0
-        self.lives: list[Life] = []
-        self._alive: set[int] = set()
+        self._alive: dict[int, Life | None] = {}
         self._born = 0
         self._digest = hashlib.sha256()
         self._sentinel = oracles.Sentinel(self.memory)
         self._broken: list[str] = []
         self._stirred: asyncio.Event | None = None
         door = SimulatedDoor(self._anybody, self._stands_open)
-        knobs = Knobs(gateway_class=drawn.gateway_class, lost_replies=(), rest_seconds=_REST_SECONDS)
+        knobs = Knobs(gateway_class=drawn.gateway_class, lost_replies=(), **_QUIET)
         self.world = World(story, door=door, knobs=knobs)
 
     def play(self, seed: int) -> Result:
@@ -110,9 +110,8 @@ class Simulation:
     async def _turn_the_world(self) -> None:
         while (now := self.now()) < self.story.ends_at:
             self.world.advance(now)
-            await self.world.courier.deliver(now)
-            for life in self.lives:
-                life.wake.set()
+            if await self.world.courier.deliver(now):
+                self._wake_everybody()
             await self._until_something()
 
     async def _until_something(self) -> None:
@@ -129,6 +128,11 @@ class Simulation:
         except TimeoutError:
             return
 
+    def _wake_everybody(self) -> None:
+        for life in self._alive.values():
+            if life is not None:
+                life.wake.set()
+
     def _stands_open(self, source: str) -> bool:
         hours = (self.now() - self.story.starts_at) / timedelta(hours=1)
         shut = any(name == source and first <= hours < last for name, first, last in self.weather.stale)
@@ -138,7 +142,8 @@ class Simulation:
     # rekon.
 
     def _anybody(self) -> Desk | None:
-        return self.lives[self.rng.randrange(len(self.lives))].desk if self.lives else None
+        living = [life for life in self._alive.values() if life is not None]
+        return self.rng.choice(living).desk if living else None
 
     async def _live(self, number: int) -> None:
         """Live, die and be started again until the story ends."""
@@ -150,20 +155,16 @@ class Simulation:
     async def _one_life(self) -> None:
         self._born += 1
         mine = self._born
-        self._alive.add(mine)
-        life: Life | None = None
+        self._alive[mine] = None
         try:
-            life = Life(self._setting(mine))
-            self.lives.append(life)
+            life = self._alive[mine] = Life(self._setting(mine))
             await life.live(self.story.ends_at)
         except BaseException as error:
             if mine in self._alive:
                 self._broken.append(f"a life ended by {error!r}")
                 raise
         finally:
-            self._alive.discard(mine)
-            if life in self.lives:
-                self.lives.remove(life)
+            self._alive.pop(mine, None)
 
     def _setting(self, mine: int) -> Setting:
         later = mine > self.weather.daemons
@@ -208,7 +209,9 @@ class Simulation:
             raise Crash
         self.points += 1
         if self.points in self.weather.deaths:
-            self._alive.discard(mine)
+            life = self._alive.pop(mine)
+            if life is not None:
+                life.wake.set()
             self.seen[f"death {name}"] += 1
             self.note("death", name)
             raise Crash

@@ -109,6 +109,12 @@ async def test_no_answer_is_told_again_for_the_receiver_knows_the_key(error):
     assert (await send(router)).state is DeliveryState.RETRY
 
 
+async def test_a_page_instead_of_an_answer_is_not_the_receivers_word():
+    router = respx.MockRouter()
+    router.post(URL).respond(200, html="<h1>Sedang dalam pemeliharaan</h1>")
+    assert (await send(router)).state is DeliveryState.RETRY
+
+
 async def test_a_real_receiver_hears_it():
     seen = []
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"9"}'

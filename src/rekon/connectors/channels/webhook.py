@@ -83,6 +83,8 @@ def _body(message: OutgoingMessage) -> dict[str, str]:
 def _delivery(reply: Reply, *, now: datetime) -> Delivery:
     if reply.fault:
         return retry(f"penerima pesan tidak menjawab ({reply.fault})")
+    if reply.is_success and "html" in reply.headers.get("content-type", "").lower():
+        return retry("jawaban berupa halaman, bukan dari penerima pesan")
     if reply.is_success:
         return sent(str(reply.json_object().get("id", "")))
     if reply.status in _AGAIN or reply.is_server_error:
