@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import aiohttp
 import httpx
@@ -77,11 +77,12 @@ class _SeenStore(Store):
         super().__init__(url)
         self._seen = seen
 
-    def write(self, function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         result = super().write(function, *args, **kwargs)
         if function is check.record:
             at = time.perf_counter()
-            self._seen.durable.update((one.case.leg.key, at) for one in kwargs["answered"])
+            answered = cast("Sequence[Any]", kwargs["answered"])
+            self._seen.durable.update((one.case.leg.key, at) for one in answered)
         return result
 
 

@@ -2,12 +2,12 @@
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from benchmarks import installation
-from benchmarks.figures import Figure, Options, main, say, stopwatch
+from benchmarks.figures import Figure, Options, main, paired, say, stopwatch
 from sqlalchemy import Boolean, Column, Connection, Table, text, update
 
 from rekon import resources
@@ -22,10 +22,11 @@ DUE_SHARE = 1_000
 SIZES = (100_000, 1_000_000)
 SIZES_FULL = (100_000, 1_000_000, 10_000_000)
 REPEATS = 15
+READS = 5
 BAR = 1.5
 WORKLOADS = ("sqlite", "postgresql")
 _STEP = 1_000_000
-_HISTORY_SHARE = 10
+_HISTORY_SHARE = 20
 """Rows of finished work for each so many open legs, in every table whose due times are read."""
 _DONE = {"state": "'done'", "due_at": "NULL", "chase_due_at": "NULL", "aftercare_due_at": "NULL", "lease": "NULL"}
 _COUNTED = {
@@ -42,48 +43,65 @@ def benchmark(options: Options) -> Iterator[Figure]:
             yield from _measure(name, opened, sizes)
 
 
-def _measure(name: str, opened: Callable[[], Any], sizes: tuple[int, ...]) -> Iterator[Figure]:
-    claims: dict[int, float] = {}
-    reads: dict[int, float] = {}
-    for size in sizes:
-        say(f"due-scan: {name} with {size:,} open legs")
+def _measure(
+    name: str, opened: Callable[[], AbstractContextManager["Opener"]], sizes: tuple[int, ...]
+) -> Iterator[Figure]:
+    """Take turns between the sizes, so that a busy moment falls on all of them."""
+    claims: dict[int, list[float]] = {size: [] for size in sizes}
+    reads: dict[int, list[float]] = {size: [] for size in sizes}
+    with ExitStack() as stack:
         try:
-            with opened() as store:
-                now = installation.now()
-                _fill(store, size, now=now)
-                claims[size] = _claim_time(store, now=now)
-                reads[size] = _median_ms(lambda store=store: store.read(due.times))
+            open_one = stack.enter_context(opened())
         except postgres.NoPostgresError as error:
             say(f"due-scan: {name} is left out: {error}")
             return
+        now = installation.now()
+        stores = {size: stack.enter_context(open_one(size)) for size in sizes}
+        for size, store in stores.items():
+            say(f"due-scan: {name} with {size:,} open legs")
+            _fill(store, size, now=now)
+        for turn in range(REPEATS + 1):
+            for size, store in stores.items():
+                took = _claim_ms(store, now=now), _read_ms(store)
+                if turn:
+                    claims[size].append(took[0])
+                    reads[size].append(took[1])
     small, large = sizes[0], sizes[-1]
     for what, found in ((f"claim {LIMIT}", claims), ("due times", reads)):
         yield Figure(
             name=f"{name}: {what}, {large:,} rows",
-            value=found[large],
+            value=statistics.median(found[large]),
             unit="ms",
-            baseline=found[small],
+            baseline=statistics.median(found[small]),
             against=f"ms with {small:,}",
+            paired=paired(found[large], found[small]),
             at_most=BAR,
-            detail={f"{size:,} rows, ms": found[size] for size in sizes},
+            detail={f"{size:,} rows, ms": statistics.median(found[size]) for size in sizes},
         )
 
 
+Opener = Callable[[int], AbstractContextManager[Store]]
+
+
 @contextmanager
-def _sqlite() -> Iterator[Store]:
+def _sqlite() -> Iterator[Opener]:
     with installation.folder() as place:
-        yield from _prepared(f"sqlite:///{place / 'scan.sqlite3'}")
+        yield lambda size: _prepared(f"sqlite:///{place / f'{size}.sqlite3'}")
 
 
 @contextmanager
-def _postgresql() -> Iterator[Store]:
-    with (
-        postgres.running_server(postgres.find_install()) as server,
-        postgres.fresh_database(server, "rekon_bench") as url,
-    ):
-        yield from _prepared(url)
+def _postgresql() -> Iterator[Opener]:
+    with postgres.running_server(postgres.find_install()) as server:
+
+        @contextmanager
+        def opened(size: int) -> Iterator[Store]:
+            with postgres.fresh_database(server, f"rekon_bench_{size}") as url, _prepared(url) as store:
+                yield store
+
+        yield opened
 
 
+@contextmanager
 def _prepared(url: str) -> Iterator[Store]:
     store = Store(url)
     migrate.upgrade(store, resources.data_path("migrations"))
@@ -93,16 +111,15 @@ def _prepared(url: str) -> Iterator[Store]:
         store.close()
 
 
-def _claim_time(store: Store, *, now: datetime) -> float:
-    """Claim, commit, and lay the claimed rows back: a later claim finds the same work."""
-
-    def claim() -> None:
+def _claim_ms(store: Store, *, now: datetime) -> float:
+    """Claim and commit; then lay the claimed rows back, so that the next claim finds the same work."""
+    with stopwatch() as taken:
         found = store.write(
             schedule.claim, now=now, limit=LIMIT, lease="bench", lease_until=now + timedelta(seconds=60)
         )
-        assert len(found) == LIMIT
-
-    return _median_ms(claim, after=lambda: store.write(_lay_back, now=now))
+    assert len(found) == LIMIT
+    store.write(_lay_back, now=now)
+    return 1000 * taken[0]
 
 
 def _lay_back(connection: Connection, *, now: datetime) -> None:
@@ -110,20 +127,16 @@ def _lay_back(connection: Connection, *, now: datetime) -> None:
     connection.execute(update(schema.schedule).where(s.lease == "bench").values(due_at=now, lease=None))
 
 
-def _median_ms(work: Callable[[], object], *, after: Callable[[], object] = lambda: None) -> float:
-    work()
-    after()
-    found = []
-    for _ in range(REPEATS):
-        with stopwatch() as taken:
-            work()
-        found.append(1000 * taken[0])
-        after()
-    return statistics.median(found)
+def _read_ms(store: Store) -> float:
+    """Read the next due times often enough for the clock to see it."""
+    with stopwatch() as taken:
+        for _ in range(READS):
+            store.read(due.times)
+    return 1000 * taken[0] / READS
 
 
 def _fill(store: Store, size: int, *, now: datetime) -> None:
-    """Lay `size` open legs, their schedule, and a tenth as much of finished work, straight in SQL."""
+    """Lay `size` open legs, their schedule, and a twentieth as much of finished work, straight in SQL."""
     ready = max(2 * LIMIT, size // DUE_SHARE)
     at, later = micros(now), micros(now + timedelta(hours=1))
     is_ready = f"CASE WHEN n < {ready} THEN {at} ELSE {later} + n END"
