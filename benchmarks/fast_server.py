@@ -52,6 +52,7 @@ def running() -> Iterator[FastServer]:
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     child.start()
+    theirs.close()  # so that a server which cannot start ends the wait below
     try:
         yield FastServer(ours.recv())
     finally:
