@@ -57,6 +57,7 @@ class Gathering(Generic[T]):
         self._tasks = tasks
         self._coming = 0
         self._here: list[T] = []
+        self._oldest_at = 0.0
         self._first = asyncio.Event()
         self._enough = asyncio.Event()
 
@@ -68,6 +69,8 @@ class Gathering(Generic[T]):
 
     async def _bring(self, work: Coroutine[Any, Any, T]) -> None:
         result = await work
+        if not self._here:
+            self._oldest_at = asyncio.get_running_loop().time()
         self._here.append(result)
         self._coming -= 1
         self._first.set()
@@ -75,10 +78,10 @@ class Gathering(Generic[T]):
             self._enough.set()
 
     async def take(self) -> list[T]:
-        """Wait for a result, then a moment for those beside it, unless it is the last or there are enough."""
+        """Wait for a result, then until it is a moment old for those beside it, unless there are enough or no more."""
         await self._first.wait()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_MOMENT_SECONDS):
+            async with asyncio.timeout_at(self._oldest_at + _MOMENT_SECONDS):
                 await self._enough.wait()
         taken, self._here = self._here, []
         self._first.clear()
