@@ -60,8 +60,8 @@ def claim(
     asked = dict(connection.execute(query.with_for_update(skip_locked=True)).all())
     if not asked:
         return []
-    connection.execute(update(s).where(s.c.leg_key.in_(asked)).values(due_at=lease_until, lease=lease))
-    found = connection.execute(select(schema.legs).where(schema.legs.c.key.in_(asked))).mappings()
+    connection.execute(update(s).where(among(connection, s.c.leg_key, asked)).values(due_at=lease_until, lease=lease))
+    found = connection.execute(select(schema.legs).where(among(connection, schema.legs.c.key, asked))).mappings()
     legs = {row["key"]: rows.leg(row) for row in found}
     return [Due(leg=legs[key], asked_at=at) for key, at in asked.items()]
 
@@ -96,7 +96,12 @@ def record(connection: Connection, plans: Sequence[Plan], *, lease: str) -> list
 
 def _still_leased(connection: Connection, keys: Sequence[str], *, lease: str) -> set[str]:
     s = schema.schedule.c
-    query = select(s.leg_key).where(s.leg_key.in_(keys), s.lease == lease).order_by(s.leg_key).with_for_update()
+    query = (
+        select(s.leg_key)
+        .where(among(connection, s.leg_key, keys), s.lease == lease)
+        .order_by(s.leg_key)
+        .with_for_update()
+    )
     return set(connection.execute(query).scalars()) if keys else set()
 
 
@@ -105,7 +110,12 @@ def _unchanged(connection: Connection, legs: Sequence[Leg]) -> set[str]:
     if not legs:
         return set()
     c = schema.legs.c
-    query = select(c.key, c.version).where(c.key.in_([leg.key for leg in legs])).order_by(c.key).with_for_update()
+    query = (
+        select(c.key, c.version)
+        .where(among(connection, c.key, [leg.key for leg in legs]))
+        .order_by(c.key)
+        .with_for_update()
+    )
     stored = dict(connection.execute(query).all())
     return {leg.key for leg in legs if stored.get(leg.key) == leg.version}
 
@@ -132,7 +142,7 @@ def _write_rows(connection: Connection, plans: Sequence[Plan], *, lease: str) ->
     s = schema.schedule.c
     done = [plan.leg.key for plan in plans if plan.due_at is None]
     if done:
-        connection.execute(delete(schema.schedule).where(s.leg_key.in_(done), s.lease == lease))
+        connection.execute(delete(schema.schedule).where(among(connection, s.leg_key, done), s.lease == lease))
     later = [
         {"leg": plan.leg.key, "due_at": plan.due_at, "lease": None, "asked_at": plan.asked_at}
         for plan in plans
