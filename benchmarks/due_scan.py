@@ -19,8 +19,10 @@ from tests import postgres
 LIMIT = 500
 DUE_SHARE = 1_000
 """One row in so many is due, but never fewer than two claims."""
-SIZES = (100_000, 1_000_000)
-SIZES_FULL = (100_000, 1_000_000, 10_000_000)
+SMALLEST = 100_000
+USUAL = 1_000_000
+LARGEST = 10_000_000
+TINY = 2_000
 REPEATS = 15
 READS = 5
 BAR = 1.5
@@ -37,10 +39,18 @@ _COUNTED = {
 
 def benchmark(options: Options) -> Iterator[Figure]:
     """Measure both databases, each as far as it is there."""
-    sizes = SIZES_FULL if options.full else SIZES
+    sizes = _sizes(options)
     for name, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
         if options.workload in ("", name):
             yield from _measure(name, opened, sizes)
+
+
+def _sizes(options: Options) -> tuple[int, ...]:
+    """Go up by tens from the smallest table to the largest."""
+    largest = options.size or options.pick(tiny=2 * TINY, usual=USUAL, full=LARGEST)
+    smallest = TINY if options.tiny else min(SMALLEST, largest // 10)
+    between = [smallest * 10**power for power in range(1, 9) if smallest * 10**power < largest]
+    return (smallest, *between, largest)
 
 
 def _measure(

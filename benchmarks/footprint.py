@@ -22,8 +22,8 @@ from benchmarks.figures import Figure, Options, main, paired, say, stopwatch
 from rekon.settings import load
 
 ROUNDS = 5
-IDLE_SECONDS = 20.0
-IDLE_SECONDS_FULL = 60.0
+IDLE_SECONDS = 20
+IDLE_SECONDS_FULL = 60
 SETTLE_SECONDS = 2.0
 START_BAR = 2.0
 IDLE_PERCENT_BAR = 0.5
@@ -39,17 +39,18 @@ _IMPORT_THEM = "import sys\nfor name in sys.argv[1].split():\n    __import__(nam
 def benchmark(options: Options) -> Iterator[Figure]:
     """Start the daemon several times in turns with its baseline, then watch it idle."""
     started, imported = [], []
+    rounds = 1 if options.tiny else ROUNDS
     with installation.folder() as place:
         config = installation.make(place, port=_free_port())
         libraries = _run("-c", _LIST_LIBRARIES)
-        for number in range(ROUNDS + 1):
-            say(f"footprint: start {number} of {ROUNDS}" if number else "footprint: a first start, to warm the caches")
+        for number in range(1 if options.tiny else 0, rounds + 1):
+            say(f"footprint: start {number} of {rounds}" if number else "footprint: a first start, to warm the caches")
             took = _start_seconds(config), _import_seconds(libraries)
             if number:
                 started.append(took[0])
                 imported.append(took[1])
-        seconds = IDLE_SECONDS_FULL if options.full else IDLE_SECONDS
-        say(f"footprint: idle for {seconds:.0f} s")
+        seconds = options.pick(tiny=0, usual=IDLE_SECONDS, full=IDLE_SECONDS_FULL)
+        say(f"footprint: idle for {seconds} s")
         percent, resident = _idle(config, seconds)
     yield Figure(
         name="start to first beat",
@@ -81,10 +82,10 @@ def _start_seconds(config: Path) -> float:
         return time.perf_counter() - started
 
 
-def _idle(config: Path, seconds: float) -> tuple[float, float]:
+def _idle(config: Path, seconds: int) -> tuple[float, float]:
     """Watch a daemon with nothing to do. Returns its percent of one core and its resident MiB at the end."""
     with _daemon(config) as process:
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(min(SETTLE_SECONDS, seconds))
         before = _processor_seconds(process.pid)
         with stopwatch() as taken:
             time.sleep(seconds)

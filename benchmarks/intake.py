@@ -25,6 +25,7 @@ from rekon.store.types import micros
 BATCH = 5_000
 ROWS = 20_000
 ROWS_FULL = 200_000
+TINY = 100
 ROUNDS = 3
 BAR = 0.5
 _COLUMNS = tuple(installation.order(0, at=installation.now()))
@@ -33,7 +34,7 @@ _COMPARED = (schema.transactions, schema.observations, schema.legs, schema.sched
 
 def benchmark(options: Options) -> Iterator[Figure]:
     """Take the same file in both ways, in turns, and check that both left the same rows."""
-    count = ROWS_FULL if options.full else ROWS
+    count, rounds = options.pick(tiny=TINY, usual=ROWS, full=ROWS_FULL), 1 if options.tiny else ROUNDS
     ours, scripts = [], []
     with installation.folder() as place:
         now = installation.now()
@@ -41,8 +42,8 @@ def benchmark(options: Options) -> Iterator[Figure]:
         _write_orders(orders, count, at=now - timedelta(minutes=2))
         _write_wallet(wallet, count, at=now - timedelta(minutes=2))
         wallets: tuple[list[float], list[float]] = ([], [])
-        for number in range(ROUNDS):
-            say(f"intake: {count:,} orders and wallet lines, round {number + 1} of {ROUNDS}")
+        for number in range(rounds):
+            say(f"intake: {count:,} orders and wallet lines, round {number + 1} of {rounds}")
             mine, theirs = _empty(place / f"rekon{number}.sqlite3"), _empty(place / f"script{number}.sqlite3")
             scripts.append(count / _orders_by_script(theirs, orders, now=now))
             ours.append(count / _take(mine, orders, book=Book.TRANSACTIONS, now=now))

@@ -24,18 +24,19 @@ from rekon.store.types import micros
 
 REFUNDS = 100
 REFUNDS_FULL = 2_000
+TINY = 3
 ROUNDS = 3
 BAR = 0.3
 
 
 def benchmark(options: Options) -> Iterator[Figure]:
     """Settle refunds of failures the provider has proved, and commit as much by the raw driver, in turns."""
-    count = REFUNDS_FULL if options.full else REFUNDS
+    count, rounds = options.pick(tiny=TINY, usual=REFUNDS, full=REFUNDS_FULL), 1 if options.tiny else ROUNDS
     ours, raw = [], []
     with fast_server.running() as server, installation.quiet(), installation.folder() as place:
         config = installation.make(place, base_url=server.url(0), concurrency=64)
-        for number in range(ROUNDS):
-            say(f"refunds: {count:,}, round {number + 1} of {ROUNDS}")
+        for number in range(rounds):
+            say(f"refunds: {count:,}, round {number + 1} of {rounds}")
             copy = place / f"raw{number}.sqlite3"
             ours.append(count / asyncio.run(_settle(config, copy, count=count, first=number * count)))
             raw.append(count / _commit(copy, count=count))

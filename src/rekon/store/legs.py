@@ -6,7 +6,6 @@ from sqlalchemy import Connection, select
 
 from rekon.domain.transaction import Leg
 from rekon.store import rows, schema
-from rekon.store.recording import among
 
 
 def of_ref(connection: Connection, *, provider: str, ref_id: str) -> list[Leg]:
@@ -22,5 +21,5 @@ def credited_back(connection: Connection, legs: Iterable[Leg]) -> set[tuple[str,
     if not refs:
         return set()
     s = schema.statement_lines.c
-    query = select(s.provider, s.ref_id).where(among(connection, s.ref_id, refs), s.amount > 0)
+    query = select(s.provider, s.ref_id).where(s.ref_id.in_(refs), s.amount > 0)
     return {(provider, ref_id) for provider, ref_id in connection.execute(query)}

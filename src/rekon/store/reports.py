@@ -10,7 +10,6 @@ from rekon.domain.decision import stable_id
 from rekon.domain.outcome import Reading, ReportSource, StatusReport
 from rekon.store import rows, schema
 from rekon.store.inserts import upsert
-from rekon.store.recording import among
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def of_legs(connection: Connection, leg_keys: Sequence[str]) -> dict[str, list[S
     c = schema.reports.c
     wanted = [column for column in c if column.name not in ("raw", "note", "contacts")]
     found: dict[str, list[StatusReport]] = {key: [] for key in leg_keys}
-    query = select(*wanted).where(among(connection, c.leg_key, leg_keys)).order_by(c.received_at, c.report_id)
+    query = select(*wanted).where(c.leg_key.in_(leg_keys)).order_by(c.received_at, c.report_id)
     for row in connection.execute(query).mappings():
         found[row["leg_key"]].append(rows.report(row))
     return found
