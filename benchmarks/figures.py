@@ -97,7 +97,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     """Read what every benchmark can be told."""
     parser = argparse.ArgumentParser(prog=program)
     parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON line instead of a table")
-    parser.add_argument("--full", action="store_true", help="the large sizes: some minutes and some gigabytes")
+    parser.add_argument("--full", action="store_true", help="the large sizes: many minutes and some gigabytes")
     parser.add_argument("--tiny", action="store_true", help="only see that it runs; the figures mean nothing")
     parser.add_argument("--size", type=int, default=0, help="rows of the largest table of the due-scan")
     return parser
