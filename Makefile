@@ -24,7 +24,7 @@ PROJECT := $(VENV)/.project
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check setup lint format types contracts tests story clean
+.PHONY: help demo test check setup lint format types contracts tests story bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ tests: $(TOOLS) $(PROJECT) ## every test; PostgreSQL comes from REKON_TEST_PG_DS
 
 story: $(TOOLS) $(PROJECT) ## the whole demonstration as a test, judged from outside (some minutes)
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib tests/heavy $(ARGS)
+
+bench: $(TOOLS) $(PROJECT) ## measure against baselines of the same run (some minutes); ARGS="--json", "--full", "--only checks"
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

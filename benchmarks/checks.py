@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import aiohttp
 import httpx
@@ -56,6 +56,7 @@ SMALL = (
     Load(delay_ms=200, concurrency=512, checks=3_000, naive=6, of_bare=0.85, of_naive=300),
 )
 TIMES_FULL = 5
+TINY = 40
 
 
 @dataclass(slots=True)
@@ -77,11 +78,12 @@ class _SeenStore(Store):
         super().__init__(url)
         self._seen = seen
 
-    def write(self, function: Callable[..., T], *args: object, **kwargs: object) -> T:
+    def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         result = super().write(function, *args, **kwargs)
         if function is check.record:
             at = time.perf_counter()
-            self._seen.durable.update((one.case.leg.key, at) for one in kwargs["answered"])
+            answered = cast("Sequence[Any]", kwargs["answered"])
+            self._seen.durable.update((one.case.leg.key, at) for one in answered)
         return result
 
 
@@ -103,23 +105,24 @@ def benchmark(options: Options) -> Iterator[Figure]:
     wanted = [one for one in SMALL if options.workload in ("", str(one.delay_ms))]
     with fast_server.running() as server, installation.quiet():
         for load in wanted:
-            times = TIMES_FULL if options.full else 1
-            yield from _measure(replace(load, checks=load.checks * times), server)
+            checks = options.pick(tiny=TINY, usual=load.checks, full=TIMES_FULL * load.checks)
+            sized = replace(load, checks=checks, naive=min(load.naive, checks))
+            yield from _measure(sized, server, rounds=1 if options.tiny else ROUNDS)
 
 
-def _measure(load: Load, server: fast_server.FastServer) -> Iterator[Figure]:
-    say(f"checks: {load.checks:,} at {load.delay_ms} ms, {load.concurrency} in flight, {ROUNDS} rounds")
+def _measure(load: Load, server: fast_server.FastServer, *, rounds: int) -> Iterator[Figure]:
+    say(f"checks: {load.checks:,} at {load.delay_ms} ms, {load.concurrency} in flight, {rounds} rounds")
     bare, ours, waits, opened = [], [], [], []
     with installation.folder() as place:
         config = installation.make(place, base_url=server.url(load.delay_ms), concurrency=load.concurrency)
-        for number in range(ROUNDS):
+        for number in range(rounds):
             bare.append(load.checks / asyncio.run(_ask_bare(load, server)))
             _fill(config, count=load.checks, first=number * load.checks)
             before, seen = server.connections(), Seen()
             ours.append(load.checks / asyncio.run(_ask_through_rekon(config, seen)))
             opened.append(server.connections() - before)
             waits += seen.waits_ms()
-        _fill(config, count=load.naive, first=ROUNDS * load.checks)
+        _fill(config, count=load.naive, first=rounds * load.checks)
         naive = load.naive / _ask_naively(place / bootstrap.SQLITE_FILE, load, server)
     rate = statistics.median(ours)
     name = f"checks at {load.delay_ms} ms"

@@ -1,7 +1,8 @@
 """A provider that answers at once, or after a wished delay: one asyncio protocol in a process of its own.
 
-The first part of a request's path is the delay in milliseconds: `/50/api/check-status` answers 50 ms later. Every
-status question is answered "delivered" for the reference it names. `/connections` tells how many were opened so far.
+The first part of a request's path is the delay in milliseconds: `/50/api/check-status` answers 50 ms later. A
+reference that begins with F failed for a wrong number, every other was delivered. `/connections` tells how many were
+opened so far.
 """
 
 import asyncio
@@ -17,9 +18,13 @@ from typing import cast
 
 DESTINATION = "081234567890"
 PRODUCT = "S50"
-_BODY = (
+_DELIVERED = (
     '{"data":{"ref_id":"%s","status":1,"product_code":"S50","customer_id":"081234567890","price":50150,'
     '"message":"SUCCESS","sn":"3482%s","balance":997061249,"tr_id":3482,"rc":"00"}}'
+)
+_FAILED = (
+    '{"data":{"ref_id":"%s","status":2,"product_code":"S50","customer_id":"081234567890","price":50150,'
+    '"message":"INCORRECT DESTINATION NUMBER","sn":"","balance":997061249,"tr_id":3482,"rc":"14"}}'
 )
 _HEAD = "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
 _END_OF_HEAD = b"\r\n\r\n"
@@ -47,6 +52,7 @@ def running() -> Iterator[FastServer]:
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     child.start()
+    theirs.close()  # so that a server which cannot start ends the wait below
     try:
         yield FastServer(ours.recv())
     finally:
@@ -79,13 +85,17 @@ class _Answering(asyncio.Protocol):
         if path == "/connections":
             self._transport.write(_reply(str(type(self).opened), "text/plain"))
             return
-        reference = json.loads(body)["ref_id"]
-        reply = _reply(_BODY % (reference, reference[1:]), "application/json")
+        reply = _reply(answer_about(json.loads(body)["ref_id"]), "application/json")
         delay = int(path.split("/", 2)[1])
         if delay:
             asyncio.get_running_loop().call_later(delay / 1000, self._transport.write, reply)
         else:
             self._transport.write(reply)
+
+
+def answer_about(reference: str) -> str:
+    """Write the provider's word on a reference."""
+    return _FAILED % reference if reference.startswith("F") else _DELIVERED % (reference, reference[1:])
 
 
 def _content_length(head: bytes) -> int:

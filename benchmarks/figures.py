@@ -66,10 +66,17 @@ class Figure:
 class Options:
     """How a benchmark was asked to run."""
 
-    as_json: bool
-    full: bool
+    as_json: bool = False
+    full: bool = False
+    tiny: bool = False
+    size: int = 0
+    """Rows of the largest table where a benchmark has one; 0 leaves the choice to `full` and `tiny`."""
     workload: str = ""
     """One named part of the benchmark, empty for all."""
+
+    def pick(self, *, tiny: int, usual: int, full: int) -> int:
+        """Choose a size."""
+        return tiny if self.tiny else full if self.full else usual
 
 
 Benchmark = Callable[[Options], Iterator[Figure]]
@@ -77,17 +84,30 @@ Benchmark = Callable[[Options], Iterator[Figure]]
 
 def main(name: str, benchmark: Benchmark, *, workloads: Sequence[str] = ()) -> None:
     """Run one benchmark from the command line and print what it found."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
-    parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON line instead of a table")
-    parser.add_argument("--full", action="store_true", help="the large sizes")
+    parser = make_parser(f"python -m benchmarks.{name}")
     if workloads:
         parser.add_argument("--only", dest="workload", choices=workloads, default="", help="one part of it")
     options = Options(**vars(parser.parse_args()))
     with load() as seen:
         figures = list(benchmark(options))
+    show(figures, seen, options)
+
+
+def make_parser(program: str) -> argparse.ArgumentParser:
+    """Read what every benchmark can be told."""
+    parser = argparse.ArgumentParser(prog=program)
+    parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON line instead of a table")
+    parser.add_argument("--full", action="store_true", help="the large sizes: many minutes and some gigabytes")
+    parser.add_argument("--tiny", action="store_true", help="only see that it runs; the figures mean nothing")
+    parser.add_argument("--size", type=int, default=0, help="rows of the largest table of the due-scan")
+    return parser
+
+
+def show(figures: Sequence[Figure], seen: Mapping[str, float], options: Options) -> None:
+    """Print what was found, for a machine or for a person."""
     if options.as_json:
         found = [figure.as_dict() for figure in figures]
-        print(json.dumps({"benchmark": name, "full": options.full, "load": seen, "figures": found}))
+        print(json.dumps({"full": options.full, "tiny": options.tiny, "load": seen, "figures": found}))
         return
     print_table(figures)
     print_load(seen)

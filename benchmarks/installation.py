@@ -20,6 +20,7 @@ PROVIDER = "iak"
 ACCOUNT = "utama"
 PRICE = 50_600
 BATCH = 5_000
+AGENTS = 500
 _LIMITS = re.compile(r"^\[limits\]\nper_second = \d+\nconcurrency = \d+$", re.MULTILINE)
 _CONFIG = """\
 [server]
@@ -97,11 +98,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def order(number: int, *, at: datetime, status: str = "pending", **more: object) -> dict[str, object]:
-    """Write one order that was sent to the fast server's provider at once."""
+def order(number: int, *, at: datetime, prefix: str = "T", **more: object) -> dict[str, object]:
+    """Write one order that was sent to the fast server's provider at once. One whose prefix is F failed there."""
     return {
-        "transaction_id": f"T{number:08d}",
-        "agent_id": f"A{number % 500:04d}",
+        "transaction_id": f"{prefix}{number:08d}",
+        "agent_id": _agent(number),
         "charged_account": "agent_wallet",
         "ordered_at": at.isoformat(),
         "status_at": at.isoformat(),
@@ -111,12 +112,28 @@ def order(number: int, *, at: datetime, status: str = "pending", **more: object)
         "destination": DESTINATION,
         "price": PRICE,
         "face_value": 50_000,
-        "order_status": status,
+        "order_status": "pending",
         "provider": PROVIDER,
         "provider_account": ACCOUNT,
         "provider_product": PRODUCT,
-        "ref_id": f"T{number:08d}",
+        "ref_id": f"{prefix}{number:08d}",
     } | more
+
+
+def debit(number: int, *, at: datetime, prefix: str = "T") -> dict[str, object]:
+    """Write the wallet line an order took its price by."""
+    return {
+        "line_id": f"D{number:08d}",
+        "agent_id": _agent(number),
+        "posted_at": at.isoformat(),
+        "amount": -PRICE,
+        "kind": "debit",
+        "transaction_id": f"{prefix}{number:08d}",
+    }
+
+
+def _agent(number: int) -> str:
+    return f"A{number % AGENTS:04d}"
 
 
 def take(store: Store, rows: Sequence[dict[str, object]], *, book: str = "orders") -> None:

@@ -221,7 +221,7 @@ def parse_wallet_line(row: Row, *, source: str, zone: tzinfo | None, now: dateti
         source=source,
         agent_id=read.identity(row, "agent_id"),
         posted_at=read.instant(row, "posted_at", zone=zone, latest=now + FUTURE_TOLERANCE),
-        amount=_signed_amount(row, kind.value, sign=_WALLET_SIGNS.get(kind, 0)),
+        amount=_signed_amount(row, kind, sign=_WALLET_SIGNS.get(kind, 0)),
         kind=kind,
         transaction_id=read.identity_or(row, "transaction_id", "") or None,
         balance_after=_optional_money(read.signed(row, "balance_after")),
@@ -263,7 +263,7 @@ def parse_statement_line(row: Row, *, provider: str, account: str, zone: tzinfo 
         line_id=read.identity(row, "line_id"),
         posted_at=read.instant(row, "posted_at", zone=zone, latest=now + FUTURE_TOLERANCE),
         ref_id=read.identity_or(row, "ref_id", ""),
-        amount=_signed_amount(row, kind.value, sign=_STATEMENT_SIGNS.get(kind, 0)),
+        amount=_signed_amount(row, kind, sign=_STATEMENT_SIGNS.get(kind, 0)),
         kind=kind.value,
         balance_after=_optional_money(read.signed(row, "balance_after")),
     )
@@ -320,7 +320,7 @@ def _face_value(row: Row) -> Money | None:
     return _optional_money(read.whole(row, "face_value") or None)
 
 
-def _signed_amount(row: Row, kind: str, *, sign: int) -> Money:
+def _signed_amount(row: Row, kind: StrEnum, *, sign: int) -> Money:
     """Read an amount whose sign must fit its kind, so that a book exported without signs is seen at once."""
     amount = read.signed(row, "amount")
     if amount is None:
@@ -339,5 +339,5 @@ def _refuse(field: str, reason: str) -> NoReturn:
 
 
 def _refuse_other_shapes(row: object) -> None:
-    if not isinstance(row, Mapping):
+    if type(row) is not dict and not isinstance(row, Mapping):
         _refuse("", "baris harus berupa objek dengan nama kolom")

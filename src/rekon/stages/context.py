@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -57,8 +56,9 @@ class Gathering(Generic[T]):
         self._tasks = tasks
         self._coming = 0
         self._here: list[T] = []
-        self._first = asyncio.Event()
-        self._enough = asyncio.Event()
+        self._oldest_at = 0.0
+        self._moment: asyncio.TimerHandle | None = None
+        self._ready = asyncio.Event()
 
     def add(self, work: Coroutine[Any, Any, T]) -> None:
         """Start one piece of work."""
@@ -68,21 +68,24 @@ class Gathering(Generic[T]):
 
     async def _bring(self, work: Coroutine[Any, Any, T]) -> None:
         result = await work
+        loop = asyncio.get_running_loop()
+        if not self._here:
+            self._oldest_at = loop.time()
+            self._moment = loop.call_later(_MOMENT_SECONDS, self._ready.set)
         self._here.append(result)
         self._coming -= 1
-        self._first.set()
-        if not self._coming or len(self._here) >= _ENOUGH:
-            self._enough.set()
+        # Also looked at here: under load a timer waits for its turn behind all the answers.
+        is_old = loop.time() - self._oldest_at >= _MOMENT_SECONDS
+        if is_old or not self._coming or len(self._here) >= _ENOUGH:
+            self._ready.set()
 
     async def take(self) -> list[T]:
-        """Wait for a result, then a moment for those beside it, unless it is the last or there are enough."""
-        await self._first.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_MOMENT_SECONDS):
-                await self._enough.wait()
+        """Wait for a result, then until it is a moment old for those beside it, unless there are enough or no more."""
+        await self._ready.wait()
+        self._ready.clear()
+        if self._moment is not None:
+            self._moment.cancel()
         taken, self._here = self._here, []
-        self._first.clear()
-        self._enough.clear()
         self.open -= len(taken)
         return taken
 

@@ -74,13 +74,14 @@ def touch_known(
 
     With `history_after`, orders that entered closed and older than that are left alone.
     """
+    if not keys:
+        return
     t = schema.transactions.c
     known = select(t.key, literal(due_at, Instant)).where(among(connection, t.key, keys)).order_by(t.key)
     if history_after is not None:
         known = known.where(_is_worked_on(history_after))
-    if keys:
-        statement = upsert(connection, schema.evaluations).from_select(["transaction_key", "due_at"], known)
-        connection.execute(_or_sooner(statement))
+    statement = upsert(connection, schema.evaluations).from_select(["transaction_key", "due_at"], known)
+    connection.execute(_or_sooner(statement))
 
 
 def _is_worked_on(history_after: timedelta) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
@@ -145,6 +146,7 @@ async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
         yield chunk
 
 
+@lru_cache(maxsize=64)
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)

@@ -61,6 +61,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     def __init__(self, hosts: Sequence[Host], inner: httpx.AsyncBaseTransport) -> None:
         self._hosts = tuple(hosts)
         self._inner = inner
+        self._allowed = ""
+        """The address that was found allowed last: a provider's questions mostly go to one."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request.
@@ -68,9 +70,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         Raises:
             HostRefusedError: before anything leaves.
         """
-        fault = url_fault(str(request.url), self._hosts)
-        if fault:
-            raise HostRefusedError(fault)
+        url = str(request.url)
+        if url != self._allowed:
+            fault = url_fault(url, self._hosts)
+            if fault:
+                raise HostRefusedError(fault)
+            self._allowed = url
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -102,7 +102,8 @@ async def _read_wallet(context: Context, row: Row, gateway: Gateway) -> bool | N
         except RowError:
             log.warning("wallet.row_refused", source=row["source"])
             return None
-    await context.write(books.record_wallet_lines, lines, now=now)
+    if lines:
+        await context.write(books.record_wallet_lines, lines, now=now)
     return any(line.reference == row["key"] for _, line in lines)
 
 
