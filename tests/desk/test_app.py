@@ -109,6 +109,38 @@ def test_what_was_sent_again_after_the_lock_is_all_there(desk, locked):
     assert [len(desk.rows(table)) for table in (schema.transactions, schema.wallet_lines, schema.inbox)] == [1, 1, 1]
 
 
+@pytest.fixture
+def full(desk):
+    """Let the database grow no further, as on a full disk; the fixture gives what makes room again."""
+
+    def pages(limit):
+        return desk.store.write(
+            lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={limit}").scalar()
+        )
+
+    pages(1)  # SQLite never goes below what is there
+    return lambda: pages(1_000_000)
+
+
+def test_on_a_full_disk_a_batch_is_stored_whole_or_not_at_all(desk, full):
+    rows = [order(number) for number in range(2_000)]
+    answer = desk.post("/api/v1/transactions", {"source": "toko", "items": rows})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert desk.rows(schema.transactions) == []
+    full()
+    assert desk.push("transactions", *rows)["accepted"] == 2_000
+
+
+def test_on_a_full_disk_a_callback_is_not_answered_as_taken(desk, full):
+    bodies = [BODY[:-1] + b" " * 60_000 + f', "x": {number}}}'.encode() for number in range(40)]
+    answers = [desk.call_back(body) for body in bodies]
+    assert 503 in answers
+    assert len(desk.rows(schema.inbox)) == answers.count(200)
+    full()
+    assert {desk.call_back(body) for body in bodies} == {200}
+    assert len(desk.rows(schema.inbox)) == len(bodies)
+
+
 def test_pages_that_only_read_answer_while_somebody_writes(desk, locked):
     assert desk.get("/api/v1/agents/A01/alerts").status_code == 200
     assert desk.client.get("/healthz").status_code == 200
