@@ -59,17 +59,24 @@ class Heart:
         self.healthy = True
 
     async def beat(self) -> datetime | None:
-        """Run due stages until nothing is due now. Returns when the next thing is due."""
+        """Run due stages until nothing is due now. Returns when the next thing is due.
+
+        A stage that breaks does not keep the others from their work; its failure is raised when they are done.
+        """
+        broken: dict[str, Exception] = {}
         async with self._turn:
             for _ in range(_ROUNDS_MAX):
                 now = self._context.clock()
                 found = await self._context.read(due.times)
                 ripe = [stage for stage in FLOW if (at := found[stage.name]) is not None and at <= now]
+                ripe = [stage for stage in ripe if stage.name not in broken]
                 if not ripe:
                     break
                 for stage in ripe:
-                    await self._run(stage)
-            self.last_beat = self._context.clock()
+                    await self._run(stage, broken)
+            self.last_beat, self.healthy = self._context.clock(), not broken
+            if broken:
+                raise next(iter(broken.values()))
             return min((at for at in found.values() if at is not None), default=None)
 
     async def rest(self) -> None:
@@ -77,15 +84,13 @@ class Heart:
         async with self._turn:
             return
 
-    async def _run(self, stage: Stage) -> None:
+    async def _run(self, stage: Stage, broken: dict[str, Exception]) -> None:
         """A stage that breaks is logged; its rows come back when their lease ends."""
         try:
             await stage.work(self._context)
-            self.healthy = True
-        except Exception:
-            self.healthy = False
+        except Exception as error:
             log.exception("stage.failed", stage=stage.name)
-            raise
+            broken[stage.name] = error
 
 
 @contextmanager

@@ -7,11 +7,12 @@ Only bootstrap reads this module. A secret stands in a file (`{file = "/path"}`)
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 _SECRET_BYTES_MIN = 24
+_TOKEN_BYTES_MIN = 16
 
 
 class ConfigError(Exception):
@@ -205,8 +206,17 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         place = [str(part) for part in fault["loc"]]
-        lines.append(f"{path}:{_line_of(text, place)}: {'.'.join(place)}: {fault['msg']}")
+        said = _allowed(place) if fault["type"] == "extra_forbidden" else fault["msg"]
+        lines.append(f"{path}:{_line_of(text, place)}: {'.'.join(place)}: {said}")
     return "\n".join(lines)
+
+
+def _allowed(place: list[str]) -> str:
+    """Name the keys of the table an unknown one stands in; a table with a name of its own is a mapping of tables."""
+    table: Any = Settings
+    for part in place[:-1]:
+        table = table.model_fields[part].annotation if hasattr(table, "model_fields") else get_args(table)[1]
+    return f"not a known key; allowed: {', '.join(table.model_fields)}"
 
 
 def _line_of(text: str, place: list[str]) -> int:
@@ -216,7 +226,10 @@ def _line_of(text: str, place: list[str]) -> int:
     for number, line in enumerate(text.splitlines(), start=1):
         bare = line.strip()
         if bare.startswith("["):
-            found = bare.strip("[]").replace('"', "").split(".") == table
+            named = bare.strip("[]").replace('"', "").split(".")
+            if named == place:
+                return number
+            found = named == table
             header = number if found else header
         elif found and bare.split("=")[0].strip().strip('"') == key:
             return number
@@ -227,6 +240,9 @@ def _check(path: Path, settings: Settings) -> None:
     server = settings.server
     if len(server.secret.get_secret_value()) < _SECRET_BYTES_MIN:
         message = f"{path}: server.secret needs at least {_SECRET_BYTES_MIN} characters; `rekon init` makes one"
+        raise ConfigError(message)
+    if len(server.callback_token.get_secret_value()) < _TOKEN_BYTES_MIN:
+        message = f"{path}: server.callback_token needs at least {_TOKEN_BYTES_MIN} characters; `rekon init` makes one"
         raise ConfigError(message)
     for name, source in settings.sources.items():
         if source.gateway and source.gateway not in settings.gateway:

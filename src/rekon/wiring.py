@@ -8,7 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import ArgumentError
 
 from rekon import resources
 from rekon.connectors.channels.contract import Channel
@@ -21,6 +22,7 @@ from rekon.connectors.channels.whatsapp import WhatsAppChannel
 from rekon.connectors.gateways.contract import Gateway, GatewayClass
 from rekon.connectors.gateways.http import HttpGateway, HttpGatewaySettings
 from rekon.connectors.sources.mapping import parse_mapping
+from rekon.connectors.sources.read_only import UnsupportedDatabaseError, read_only_engine
 from rekon.connectors.sources.sql import SqlSource
 from rekon.settings import ChannelTable, ConfigError, GatewayTable, Settings
 from rekon.stages.book_gateway import BookGateway
@@ -40,10 +42,21 @@ def build_feeds(settings: Settings) -> Iterator[Feed]:
         database = None
         if table.sql_url is not None:
             mapping = parse_mapping(read_toml("config", "sources", f"{table.sql_preset}.toml"), zone=table.zone)
-            database = SqlSource(create_engine(table.sql_url.get_secret_value()), mapping)
+            database = SqlSource(_reader(source, table.sql_url.get_secret_value()), mapping)
         if database is not None or table.drop_folder:
             folder = Path(table.drop_folder) if table.drop_folder else None
             yield Feed(source=source, zone=ZoneInfo(table.zone), folder=folder, database=database)
+
+
+def _reader(source: str, url: str) -> Engine:
+    """Build the engine that can only read. A fault never repeats the address, which holds a password."""
+    try:
+        return read_only_engine(url)
+    except UnsupportedDatabaseError as error:
+        text = f"sources.{source}.sql_url: {error}; export files instead"
+    except ArgumentError:
+        text = f"sources.{source}.sql_url: not an address such as postgresql+psycopg://user:password@host/name"
+    raise ConfigError(text)
 
 
 def _plain_client(closers: Closers) -> httpx.AsyncClient:

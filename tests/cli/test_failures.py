@@ -1,5 +1,6 @@
 import importlib
 import json
+import sqlite3
 import subprocess
 import sys
 
@@ -58,6 +59,13 @@ def test_the_outside_is_exit_code_four(error, reason):
     told = failures.explain(error)
     assert told is not None
     assert (told.exit_code, told.reason) == (4, reason)
+
+
+def test_trouble_of_one_task_among_several_is_told_like_any_other():
+    inner = OperationalError("SELECT 1", {}, sqlite3.OperationalError("disk I/O error"))
+    failure = failures.explain(ExceptionGroup("tasks", [inner]))
+    assert failure == failures.explain(inner)
+    assert failures.explain(ExceptionGroup("tasks", [inner, KeyError("x")])) is None
 
 
 def test_an_aborted_question_changes_nothing_and_says_so():

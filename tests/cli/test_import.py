@@ -51,6 +51,78 @@ def test_a_bad_row_goes_to_quarantine_and_the_exit_code_says_so(rekon):
     assert [(one["line"], one["field"]) for one in said["refused"]] == [(3, "price")]
 
 
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"price": "50600.00"}, "price"),
+        ({"price": '"50600,00"'}, "price"),
+        ({"price": "50.600"}, "price"),
+        ({"price": "Rp50600"}, "price"),
+        ({"ordered_at": "2026-11-24T14:05:00+07:00"}, "ordered_at"),
+        ({"ordered_at": "22/11/2026 14:05"}, "ordered_at"),
+        ({"ordered_at": "2026-13-01T00:00:00+07:00"}, "ordered_at"),
+        ({"status": "Sukses"}, "order_status"),
+    ],
+)
+def test_a_value_in_another_spelling_is_never_guessed(rekon, changes, field):
+    path = orders(rekon.folder, order(1), order(2, **changes), order(3))
+    said = rekon.json("import", "transactions", path, "--source", "toko", code=1)
+    assert [(one["line"], one["field"]) for one in said["refused"]] == [(3, field)]
+    assert [row["key"] for row in filling.rows(rekon.store, schema.transactions)] == ["toko:T1", "toko:T3"]
+
+
+def test_an_id_that_stands_twice_is_one_purchase_and_the_first_price_stands(rekon):
+    path = orders(rekon.folder, order(1), order(1), order(1, price="1"), order(2))
+    said = rekon.json("import", "transactions", path, "--source", "toko", code=1)
+    assert (said["accepted"], said["quarantined"]) == (2, 1)
+    assert [(one["line"], one["field"]) for one in said["refused"]] == [(4, "price")]
+    prices = {row["key"]: row["price"] for row in filling.rows(rekon.store, schema.transactions)}
+    assert prices == {"toko:T1": 50_600, "toko:T2": 50_600}
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (b"nomor;harga\n1;2\n", "baris 1: kolom wajib tidak ada"),
+        (f"{ORDER}\n{order(1)}\n".encode("utf-16"), "UTF-16"),
+        (f"{ORDER}\n{order(1)}\n".encode() + b"caf\xe9\n", "baris 3: bukan UTF-8"),
+    ],
+    ids=["header", "utf-16", "latin-1"],
+)
+def test_a_file_that_cannot_be_read_is_told_by_name_and_line(rekon, content, where):
+    path = rekon.folder / "order.csv"
+    path.write_bytes(content)
+    result = rekon.run("import", "transactions", str(path), "--source", "toko")
+    assert result.exit_code == 2
+    assert "order.csv" in result.stderr
+    assert where in result.stderr
+
+
+_WEIGHED = """
+import resource, runpy, sys
+try:
+    runpy.run_module("rekon", run_name="__main__", alter_sys=True)
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+def weight(rekon, count):
+    """Import so many orders in a program of its own; give the most memory it ever held, in KiB."""
+    path = orders(rekon.folder, *(order(n) for n in range(count)), name=f"order-{count}.csv")
+    words = ["import", "transactions", path, "--source", f"toko{count}", "--json", "--config", str(rekon.config)]
+    done = subprocess.run(
+        [sys.executable, "-c", _WEIGHED, *words], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert json.loads(done.stdout)["accepted"] == count, done.stderr
+    return int(done.stderr.splitlines()[-1])
+
+
+def test_an_import_needs_no_more_memory_for_a_file_five_times_as_large(rekon):
+    small, large = weight(rekon, 2 * import_run.BATCH), weight(rekon, 10 * import_run.BATCH)
+    assert large < small + 16 * 1024
+
+
 def test_a_number_never_reaches_the_screen_of_an_import(rekon):
     path = orders(rekon.folder, order(1, destination="081299998888", price="0"))
     result = rekon.run("import", "transactions", path, "--source", "toko")

@@ -76,9 +76,10 @@ def test_the_daemon_serves_until_it_is_told_to_stop(served):
     assert json.loads(out) == {"stopped": True}
 
 
-def test_a_second_daemon_on_the_same_file_is_refused_for_safety(served):
+@pytest.mark.parametrize("words", [("serve",), ("run", "--once")])
+def test_a_second_daemon_on_the_same_file_is_refused_for_safety(served, words):
     _, _, rekon = served
-    second = program("run", "--once", "--json", REKON_CONFIG=str(rekon.config))
+    second = program(*words, "--json", REKON_CONFIG=str(rekon.config))
     assert second.returncode == 3
     assert json.loads(second.stdout)["reason"] == "running"
 

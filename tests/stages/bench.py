@@ -20,6 +20,7 @@ from rekon.connectors.providers.client import ProviderClient
 from rekon.connectors.providers.definition import Definition
 from rekon.connectors.providers.http_client import make_http_client
 from rekon.daemon import Heart
+from rekon.domain.callback import Verdict
 from rekon.domain.message import Reasons, TemplateBook, parse_reasons
 from rekon.domain.policy import Policy
 from rekon.domain.transaction import RefundOwner
@@ -87,16 +88,23 @@ class CallbackDoor:
         self._store = store
         self._door = door
         self.clock = lambda: builders.T0
+        self.came: list[Call] = []
 
     async def call(self, call: Call) -> Answer:
         """Keep callbacks; everything else is taken by `Bench.push`."""
         if call.path.startswith("/callbacks/"):
-            raw = call.query.encode() if call.method == "GET" else call.content
-            self.keep(call.path.split("/")[2], raw, {name.lower(): value for name, value in call.headers.items()})
+            self.came.append(call)
+            self.keep(call)
         return Answer(status=200, body=b"{}")
 
-    def keep(self, provider: str, raw: bytes, headers: Mapping[str, str]) -> None:
+    def keep(self, call: Call) -> None:
+        """Judge and store one callback; a forged one leaves nothing."""
+        provider = call.path.split("/")[2]
+        raw = call.query.encode() if call.method == "GET" else call.content
+        headers = {name.lower(): value for name, value in call.headers.items()}
         verdict = self._door.verify(provider, headers, raw)
+        if verdict is Verdict.REFUSED:
+            return
         kind = headers.get("content-type", "")
         self._store.write(
             inbox.store, provider=provider, body=raw, content_type=kind, verdict=verdict, now=self.clock()
@@ -170,13 +178,15 @@ async def prepared(
     gateway_class: str = "G2",
     deadline_seconds: float = 15.0,
     pace: Pace | None = None,
+    provider_url: str = "",
     sources: Sequence[str] = SOURCES,
 ) -> AsyncIterator[Bench]:
     """Connect a played world to the switchboard and build a context that speaks with it."""
     door = CallbackDoor(store, ProviderDoor(definitions(), list(accounts(board.url).values())))
     knobs = Knobs(gateway_class=gateway_class, lost_replies=())
     world = World(story, door=door, knobs=knobs)
-    for sale in story.sales:
+    sales = (*story.sales, *story.imported)
+    for sale in sales:
         world.cores[sale.provider].prices[sale.product.sku(sale.provider)] = sale.product.cost
     world.start()
     clock = DemoClock(world, speed=None, wall=lambda: 0.0)
@@ -187,7 +197,8 @@ async def prepared(
         connectors = await _connectors(
             board.url,
             stack,
-            providers={sale.provider for sale in story.sales},
+            provider_url=provider_url or board.url,
+            providers={sale.provider for sale in sales},
             gateway_class=gateway_class,
             deadline_seconds=deadline_seconds,
             sources=sources,
@@ -201,12 +212,13 @@ async def _connectors(
     url: str,
     stack: AsyncExitStack,
     *,
+    provider_url: str,
     providers: Collection[str],
     gateway_class: str,
     deadline_seconds: float,
     sources: Sequence[str],
 ) -> Connectors:
-    known = {key: account for key, account in accounts(url).items() if key[0] in providers}
+    known = {key: account for key, account in accounts(provider_url).items() if key[0] in providers}
     plain = await stack.enter_async_context(httpx.AsyncClient(verify=False, trust_env=False))  # noqa: S501 - no TLS here
     clients = {}
     for (name, account_name), account in known.items():

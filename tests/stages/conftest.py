@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from rekon.store.engine import Store
 from tests import postgres
@@ -14,6 +15,13 @@ from tests.stages import bench as benches
 from tests.stages import switchboard
 from tests.stages.bench import Bench
 from tests.store import databases
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[Any]]:
+    """Give what is logged instead of printing it."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 
 from rekon.domain.books import Agent
 from rekon.domain.transaction import OrderStatus
-from rekon.store import books, evaluations, rows, schema
+from rekon.store import books, evaluations, rows, schedule, schema
 from tests import builders
 from tests.store import filling
 
@@ -151,3 +151,22 @@ def test_a_mark_goes_forward_and_never_back(store):
 
 def _settle_all(store):
     store.write(lambda connection: evaluations.settle(connection, {builders.TRANSACTION: None}))
+
+
+@pytest.mark.parametrize(("amount", "due_at"), [(50_150, LATER), (-50_150, T0 + timedelta(hours=1))])
+def test_a_providers_credit_makes_the_next_check_of_its_leg_due(store, amount, due_at):
+    filling.order(store)
+    later = schema.schedule.update().values(due_at=T0 + timedelta(hours=1))
+    store.write(lambda connection: connection.execute(later))
+    line = builders.build_statement_line(amount=amount)
+    store.write(books.record_statement_lines, [(0, line)], now=LATER)
+    assert filling.one(store, schema.schedule)["due_at"] == due_at
+
+
+def test_a_providers_credit_leaves_a_question_in_flight_alone(store):
+    filling.order(store)
+    until = builders.at(minutes=9)
+    store.write(schedule.claim, now=T0, limit=5, lease="mine", lease_until=until)
+    line = builders.build_statement_line(amount=50_150)
+    store.write(books.record_statement_lines, [(0, line)], now=LATER)
+    assert filling.one(store, schema.schedule)["due_at"] == until

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from rekon.domain.callback import Verdict
-from rekon.store import cases, due, evaluations, health, inbox, messages, schema, staff, types
+from rekon.store import cases, due, evaluations, findings, health, inbox, messages, schema, staff, types
 from tests import builders
 from tests.store import filling
 
@@ -55,6 +55,22 @@ def test_a_person_decides_once_on_the_same_evidence(store):
     store.write(staff.record_decision, **said, digest="d2")
     assert [row["digest"] for row in store.read(staff.approvals_of, refund_id)] == ["d1", "d2"]
     assert {row["name"] for row in store.read(staff.approvals_of, refund_id)} == {"Sari"}
+
+
+def test_what_rekon_found_and_did_is_listed_and_counted(store):
+    transaction = filling.order(store)
+    case_id = filling.case(store, transaction)
+    store.write(messages.add, filling.new_message(case_id=case_id), now=T0)
+    filling.refund(store, transaction, needs_approval=True)
+    listed = store.read(findings.export)
+    assert listed["breaks"] == [{"transaction": transaction.key, "kind": "B02", "state": "open"}]
+    assert listed["refunds"] == [
+        {"transaction": transaction.key, "kind": "B01", "amount": builders.PRICE, "state": "awaiting_approval"}
+    ]
+    assert [len(listed[name]) for name in ("vouchers", "complaints", "messages")] == [0, 0, 1]
+    summary = store.read(findings.summarise)
+    assert (summary.transactions, summary.breaks, summary.open) == (1, {"B02": 1}, {"B02": 1})
+    assert (summary.refunds_settled, summary.refunds_amount, summary.refunds_waiting, summary.messages) == (0, 0, 1, 1)
 
 
 def test_nothing_is_due_in_an_empty_store(store):

@@ -157,8 +157,16 @@ def test_a_case_a_message_and_a_posting_exist_once(stores):
 
 
 def test_many_may_touch_the_same_orders_in_any_order(stores):
-    keys = [filling.order(stores[0], number=f"T{number}").key for number in range(40)]
-    _race(stores, lambda store, n: store.write(evaluations.touch, keys[:: 1 if n % 2 else -1], due_at=builders.at(-n)))
+    transactions = [builders.build_transaction(transaction_id=f"T{number}") for number in range(400)]
+    filling.orders(stores[0], [(t, builders.build_leg(transaction=t.key)) for t in transactions])
+    keys = [t.key for t in transactions]
+
+    def touch(store, number):
+        """Without the second chance that `write` would give after a deadlock."""
+        with store.unit_of_work() as connection:
+            evaluations.touch(connection, keys[:: 1 if number % 2 else -1], due_at=builders.at(-number))
+
+    _race(stores, touch)
     assert {row["due_at"] for row in filling.rows(stores[0], schema.evaluations)} == {builders.at(-MANY + 1)}
 
 

@@ -93,6 +93,7 @@ def test_postponing_is_no_move_but_counts_a_version(store):
     assert _move(store, row, RefundState.REQUESTED, lease="mine", due_at=LATER)
     stored = filling.one(store, schema.refunds)
     assert (stored["state"], stored["version"], stored["due_at"]) == ("requested", 1, LATER)
+    assert not _move(store, row, RefundState.REQUESTED, due_at=T0)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,12 @@ _OUTSIDE: Mapping[str, tuple[str, str, str]] = {
 
 
 def explain(error: BaseException) -> Failure | None:
-    """Turn an exception into what a person reads; None for a defect of ours, which shows itself whole."""
+    """Turn an exception into what a person reads; None for a defect of ours, which shows itself whole.
+
+    What happened to one task of several comes in a group and is told like any other.
+    """
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        return explain(error.exceptions[0])
     if isinstance(error, CommandError):
         return error.failure
     if isinstance(error, typer.Abort):

@@ -1,6 +1,6 @@
 """Clocks people feel: how long an order waited, when a maintenance window ends. Inputs and outputs are aware UTC."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from rekon.domain.policy import CutOff, ProviderRules
 
@@ -55,7 +55,7 @@ def _windows_between(cut_off: CutOff, since: datetime, now: datetime) -> list[tu
     return [_windows(cut_off, first + n * _DAY) for n in range(days)]
 
 
-def aftercare_at(resolved_at: datetime, *, family: str, zone: timezone = WIB) -> datetime:
+def aftercare_at(resolved_at: datetime, *, family: str, zone: tzinfo = WIB) -> datetime:
     """Return when to ask whether all is well: 30 min after a token, 2 h else, between 08:00 and 20:30 local (R041)."""
     due = resolved_at + (timedelta(minutes=30) if family == "pln_token" else timedelta(hours=2))
     midnight = due.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

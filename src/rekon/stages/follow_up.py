@@ -7,6 +7,7 @@ from typing import Any
 from rekon.domain import sla
 from rekon.domain.answer import Answer, sign_answer_token
 from rekon.domain.message import format_hour, format_instant, render
+from rekon.domain.message_format import to_local
 from rekon.domain.money import format_rupiah
 from rekon.domain.msisdn import mask
 from rekon.domain.wording import plain_status
@@ -82,13 +83,13 @@ def _promises(connection: Connection, *, context: Context, now: datetime) -> int
 
 
 def _apologise(connection: Connection, case: Row, promise: Row, *, context: Context, now: datetime) -> None:
-    """M26, and the case goes to a person (R112)."""
-    agent, t = agents.find(connection, case["agent_id"]), cases.purchase(connection, case["transaction_key"])
-    if agent is None or t["charged_account"] != "agent_wallet":
-        return
+    """The case goes to a person, and an agent we know hears M26 (R112)."""
     kinds = cases.open_kinds(connection, case["case_id"])
     for kind in kinds:
         cases.ask_staff(connection, case["transaction_key"], kind, note="Janji kabar terlewat", now=now)
+    agent, t = agents.find(connection, case["agent_id"]), cases.purchase(connection, case["transaction_key"])
+    if agent is None or t["charged_account"] != "agent_wallet":
+        return
     next_news = now + _NEXT_NEWS
     values = {
         "nama_agen": agent["name"],
@@ -116,7 +117,9 @@ def _plan_aftercare(connection: Connection) -> int:
     """Plan the one question asked after a felt case (R041)."""
     waiting = cases.felt_without_aftercare(connection, limit=BATCH)
     for row in waiting:
-        due = sla.aftercare_at(row["resolved_at"], family=row["family"])
+        agent = agents.find(connection, row["agent_id"])
+        zone = to_local(row["resolved_at"], agent["zone"]).tzinfo if agent is not None else None
+        due = sla.aftercare_at(row["resolved_at"], family=row["family"], zone=zone or sla.WIB)
         cases.plan_aftercare(connection, row["case_id"], due_at=due)
     return len(waiting)
 

@@ -19,6 +19,7 @@ from rekon.store.engine import Connection
 
 BATCH = 5_000
 _PAGES_MAX = 20
+_WHOSE = "rekening penyedia tidak menyebut penyedianya. Pakai `rekon import statement --provider NAMA`."
 STORE_BOOKS = {
     Book.TRANSACTIONS: "orders",
     Book.WALLET: "wallet",
@@ -60,20 +61,38 @@ def _book_of(path: Path) -> Book | None:
 
 
 async def _take_file(context: Context, feed: Feed, path: Path) -> int:
+    """Take a file in and move it away; one that grew meanwhile is still being written, and is read again whole."""
     book = _book_of(path)
     if book is None:
         return 0
-    count, target, note = 0, "done", ""
-    rows = read_rows(path, book=book)
-    try:
-        while batch := await context.run(partial(_next_batch, rows)):
-            count += await _take(context, feed, book, batch, origin=path.name)
-    except FileError as error:
-        target, note = "refused", str(error)
+    count, note = 0, ""
+    before = await context.run(partial(_stamp, path))
+    if book is Book.STATEMENT:
+        note = f"{path.name}: {_WHOSE}"
+    else:
+        rows = read_rows(path, book=book)
+        try:
+            while batch := await context.run(partial(_next_batch, rows)):
+                count += await _take(context, feed, book, batch, origin=path.name)
+        except FileError as error:
+            note = str(error)
+    if before is None or await context.run(partial(_stamp, path)) != before:
+        log.info("file.growing", file=path.name, rows=count)
+        return count
+    if note:
         log.warning("file.refused", file=path.name)
-    await context.run(lambda: _move(path, target, note))
+    await context.run(lambda: _move(path, "refused" if note else "done", note))
     log.info("file.taken", file=path.name, rows=count)
     return count
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return what changes when a file is written to, or None for one that was taken away."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _next_batch(rows: Iterator[tuple[int, dict[str, object]]]) -> list[tuple[int, dict[str, object]]]:
@@ -96,7 +115,7 @@ async def _take(
         source=feed.source,
         rows=[row for _, row in batch],
         origin=origin,
-        first_line=batch[0][0],
+        lines=[line for line, _ in batch],
         zone=feed.zone,
     )
     await context.write(intake.take, rows, now=context.clock())

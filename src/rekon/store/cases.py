@@ -192,7 +192,7 @@ def felt_without_aftercare(connection: Connection, *, limit: int) -> list[Mappin
     """Find felt cases that were resolved and have no aftercare planned yet."""
     c, t = schema.cases.c, schema.transactions.c
     query = (
-        select(c.case_id, c.resolved_at, t.family)
+        select(c.case_id, c.agent_id, c.resolved_at, t.family)
         .join(schema.transactions, t.key == c.transaction_key)
         .where(text(IS_UNPLANNED))
         .order_by(c.resolved_at, c.case_id)

@@ -51,9 +51,7 @@ def summarise(connection: Connection) -> Summary:
         transactions=_count(connection, schema.transactions),
         breaks=dict(connection.execute(select(b.kind, func.count()).group_by(b.kind)).all()),
         open=dict(
-            connection.execute(select(b.kind, func.count()).where(b.resolved_at.is_(None)).group_by(b.kind))
-            .tuples()
-            .all()
+            connection.execute(select(b.kind, func.count()).where(b.resolved_at.is_(None)).group_by(b.kind)).all()
         ),
         refunds_settled=count,
         refunds_amount=int(amount),

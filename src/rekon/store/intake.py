@@ -28,11 +28,17 @@ class Batch:
     origin: str
     """`api`, a file's name or a source's name, for the quarantine."""
     first_line: int = 0
+    lines: Sequence[int] = ()
+    """Where each row stands in its file; empty counts on from `first_line`."""
     zone: tzinfo | None = None
     as_of: datetime | None = None
     """The book is complete up to this instant."""
     provider: str = ""
     account: str = ""
+
+    def line_of(self, index: int) -> int:
+        """Say where a row stands in its origin: blank lines and quoted line breaks lie between some."""
+        return self.lines[index] if self.lines else self.first_line + index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,7 @@ def take(connection: Connection, batch: Batch, *, now: datetime) -> Taken:
         source=batch.source,
         book=batch.book,
         origin=batch.origin,
-        first_line=batch.first_line,
+        lines=[batch.line_of(one.index) for one in refused],
         now=now,
     )
     if batch.as_of is not None:

@@ -33,12 +33,12 @@ def keep(
     source: str,
     book: str,
     origin: str,
-    first_line: int,
+    lines: Sequence[int],
     now: datetime,
 ) -> None:
-    """Keep refused rows. The same row of the same book is kept once, however often its source sends it again."""
+    """Keep refused rows, each with its line; the same row of a book is kept once, however often its source sends it."""
     rows = []
-    for one in refused:
+    for one, line in zip(refused, lines, strict=True):
         plain = _plain(one.row)
         mark = json.dumps([source, book, plain], sort_keys=True)
         rows.append(
@@ -46,7 +46,7 @@ def keep(
                 "source": source,
                 "book": book,
                 "origin": origin,
-                "line": first_line + one.index,
+                "line": line,
                 "field": one.field,
                 "reason": one.reason,
                 "row": plain,

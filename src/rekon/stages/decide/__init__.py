@@ -4,6 +4,7 @@ Claim, decide and apply are one unit of work: nothing outside is called here, so
 `apply.py` makes decisions true, `letters.py` writes the messages and complaints they ask for.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,8 @@ from rekon.store.engine import Connection
 BATCH = 200
 _BALANCE_FRESH = timedelta(seconds=120)
 _DEFECT_WAIT = timedelta(minutes=10)
+_UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError)
+"""What a row raises that somebody changed by hand; trouble with the database itself is none of these."""
 _FOLLOWED_AT_ONCE = frozenset({Action.COMPENSATE, Action.RESOLVE})
 
 
@@ -29,12 +32,27 @@ async def work(context: Context) -> int:
 def look_at_due(connection: Connection, *, context: Context, now: datetime, limit: int) -> int:
     """Claim due transactions, decide each and apply what is new."""
     keys = evaluations.claim(connection, now=now, limit=limit)
-    found = dossier.load(connection, keys, sources=context.sources, twin_window=context.policy.duplicate_window)
-    due: dict[str, datetime | None] = dict.fromkeys(keys)
+    found, unreadable = _load(connection, keys, context=context)
+    due: dict[str, datetime | None] = dict.fromkeys(keys) | dict.fromkeys(unreadable, now + _DEFECT_WAIT)
     for one in found:
         due[one.transaction.key] = _look_alone(connection, one, context=context, now=now)
     evaluations.settle(connection, due)
     return len(keys)
+
+
+def _load(
+    connection: Connection, keys: Sequence[str], *, context: Context
+) -> tuple[Sequence[dossier.Dossier], Sequence[str]]:
+    """Load these books at once; where a row cannot be read each alone. Returns the books and the unreadable keys."""
+    try:
+        window = context.policy.duplicate_window
+        return dossier.load(connection, keys, sources=context.sources, twin_window=window), ()
+    except _UNREADABLE:
+        if len(keys) > 1:
+            parts = [_load(connection, [key], context=context) for key in keys]
+            return [one for found, _ in parts for one in found], [key for _, bad in parts for key in bad]
+        log.exception("transaction.unreadable", transaction=keys[0])
+        return (), keys
 
 
 def _look_alone(connection: Connection, one: dossier.Dossier, *, context: Context, now: datetime) -> datetime | None:
