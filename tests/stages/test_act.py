@@ -282,12 +282,6 @@ async def test_a_source_without_a_gateway_waits_for_a_person(set_up):
     assert bench.tampering.calls == []
 
 
-async def test_books_restored_from_a_backup_move_nothing(set_up):
-    bench = await asked_for(set_up)
-    await act.work(replace(bench.context, restored_epoch=True))
-    assert (refund_of(bench)["state"], bench.tampering.calls) == ("awaiting_approval", [])
-
-
 # Limits.
 
 

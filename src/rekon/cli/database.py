@@ -1,11 +1,11 @@
 """`rekon db`: the schema of the database."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rekon.cli import house, output
-from rekon.cli.options import DEFAULT_CONFIG, AsJson, Config
+from rekon.cli import failures, house, output, people, restored
+from rekon.cli.options import DEFAULT_CONFIG, AsJson, Config, Reason, TokenFile
 
 if TYPE_CHECKING:
     from rekon.settings import Settings
@@ -33,6 +33,30 @@ def current(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None
     """Versi skema yang terpasang."""
     settings = _settings(config)
     _say(_current(config, settings), as_json=as_json, text="{}")
+
+
+@app.command("reconcile")
+def reconcile(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Nyatakan bahwa semuanya sudah dibandingkan.")] = False,
+    reason: Reason = "",
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Setelah memulihkan cadangan: apa yang harus dibandingkan, lalu --confirm oleh seorang penyelia."""
+    with house.opened(config) as place:
+        found = restored.examine(place)
+        if confirm and found.is_restored:
+            person = people.identify(place, token_file)
+            restored.clear(place, found, person=person, reason=reason)
+    done = confirm or not found.is_restored
+    if as_json:
+        output.write_json(restored.as_json(found, cleared=confirm and found.is_restored))
+    else:
+        restored.show(found, cleared=confirm and found.is_restored)
+    if not done:
+        raise typer.Exit(failures.FOUND)
 
 
 @app.command("check")

@@ -118,6 +118,12 @@ def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, 
     return found
 
 
+def put_off(connection: Connection, *, now: datetime, until: datetime) -> None:
+    """Let every message that is due wait longer."""
+    m = schema.messages.c
+    connection.execute(update(schema.messages).where(m.due_at <= now).values(due_at=until))
+
+
 def record(connection: Connection, row: Row, *, lease: str, **values: object) -> bool:
     """Write what became of a message, fenced by the lease."""
     m = schema.messages.c

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from rekon.connectors.gateways.contract import (
     Gateway,
@@ -45,7 +46,7 @@ Row = refunds.Row
 async def work(context: Context) -> int:
     """Take one step for a batch of due refunds, order results and vouchers. Returns how many steps were taken."""
     now, lease = context.clock(), context.mint()
-    claimed = await context.write(_claim_all, lease=lease, now=now)
+    claimed = await context.intend(partial(_claim_all, lease=lease, now=now), has_intent=lambda found: bool(found[1]))
     jobs: list[Awaitable[None]] = []
     for claimed_rows, step in zip(claimed, (_step_refund, _step_result, step_voucher), strict=True):
         jobs += [step(context, row, lease=lease) for row in claimed_rows]
@@ -66,6 +67,8 @@ def _claim_all(
 
 async def _step_refund(context: Context, row: Row, *, lease: str) -> None:
     gateway = context.connectors.gateways.get(row["source"])
+    if context.restored_epoch and row["state"] == RefundState.SUBMITTED:
+        return  # its lease ends by itself, and it is asked about once the books are reconciled
     if gateway is None or context.restored_epoch:
         reason = "sumber ini tidak punya jalan pengembalian" if gateway is None else "basis data hasil pemulihan"
         await context.write(_hold, row=row, lease=lease, reason=reason)
@@ -76,7 +79,7 @@ async def _step_refund(context: Context, row: Row, *, lease: str) -> None:
     if await _read_wallet(context, row, gateway) is None:
         await context.write(_postpone, row=row, lease=lease, now=context.clock())
         return
-    submitted = await context.write(submit, context=context, row=row, lease=lease, now=context.clock())
+    submitted = await context.intend(partial(submit, context=context, row=row, lease=lease, now=context.clock()))
     if submitted is not None:
         await _pay(context, submitted, gateway, lease=lease)
 
@@ -317,6 +320,8 @@ def _unknown(connection: Connection, *, row: Row, lease: str, note: str) -> None
 
 
 async def _step_result(context: Context, row: Row, *, lease: str) -> None:
+    if context.restored_epoch:
+        return
     gateway = context.connectors.gateways.get(row["source"])
     if gateway is None:
         answer = ResultAnswer(state=ResultState.UNSUPPORTED)
