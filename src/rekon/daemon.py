@@ -61,6 +61,8 @@ class Heart:
     async def beat(self) -> datetime | None:
         """Run due stages until nothing is due now. Returns when the next thing is due."""
         async with self._turn:
+            if self._context.restored_epoch:
+                await self._context.look_at_epoch()
             for _ in range(_ROUNDS_MAX):
                 now = self._context.clock()
                 found = await self._context.read(due.times)
@@ -131,6 +133,7 @@ async def run_once(config: Path) -> datetime | None:
     try:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
+            await house.context.look_at_epoch()
             await house.context.write(leases.release_all, house.context.clock())
             await intake.work(house.context)
             return await Heart(house.context).beat()
@@ -145,6 +148,7 @@ async def serve(config: Path) -> None:
     try:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
+            await house.context.look_at_epoch()
             if house.store.is_sqlite:
                 await house.context.write(leases.release_all, house.context.clock())
             await _live(house)
