@@ -254,6 +254,10 @@ def _web_server(house: Installation, heart: Heart) -> uvicorn.Server:
         read_telegram=read_update,
         acknowledge_telegram=acknowledgement,
         zones={name: source.zone for name, source in house.settings.sources.items()},
+        fronts=frozenset(house.context.connectors.relays),
+        copies=frozenset(
+            t.definition or name for name, t in house.settings.providers.items() if t.callbacks == "behind"
+        ),
         is_alive=lambda: heart.healthy and heart.last_beat is not None,
     )
     config = uvicorn.Config(
