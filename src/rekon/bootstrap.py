@@ -160,6 +160,7 @@ def open_installation(config: Path, *, run: Runner | None = None) -> Installatio
         gateways={},
         channels=wiring.build_channels(settings, state_dir, closers),
         feeds=tuple(wiring.build_feeds(settings)),
+        relays=wiring.build_relays(settings, closers),
     )
     context = _context(settings, store=store, clock=clock, connectors=connectors, definitions=definitions, run=run)
     context = dataclasses.replace(context, epoch=epoch_keeper(store, state_dir, clock))

@@ -84,6 +84,12 @@ class Provider(_Table):
     base_url: str = ""
     callback_secrets: tuple[Secret, ...] = ()
     accepts_callbacks: bool = True
+    callbacks: Literal["own", "front", "behind"] = "own"
+    """Whose address the provider calls: rekon's alone, rekon's in front of the server, or the server's before rekon."""
+    forward_to: Secret | None = None
+    """In front: the server's own callback address."""
+    forward_allow_http: bool = False
+    forward_allow_private: bool = False
     allow_http: bool = False
     allow_private: bool = False
     testing: bool = False
@@ -233,9 +239,27 @@ def _check(path: Path, settings: Settings) -> None:
             allowed = ", ".join(sorted(settings.gateway)) or "none is configured"
             message = f"{path}: sources.{name}.gateway: there is no [gateway.{source.gateway}]; known: {allowed}"
             raise ConfigError(message)
+    _check_callbacks(path, settings)
     known = settings.channels
     for name in ("default_channel", "operator_channel", "complaint_channel"):
         wanted = getattr(settings.messages, name)
         if wanted and wanted not in known:
             message = f"{path}: messages.{name}: there is no [channels.{wanted}]; known: {', '.join(sorted(known))}"
+            raise ConfigError(message)
+
+
+def _check_callbacks(path: Path, settings: Settings) -> None:
+    """A callback does not say to which account it belongs, so all accounts of a provider take theirs the same way."""
+    ways: dict[str, tuple[str, str]] = {}
+    for name, table in settings.providers.items():
+        where = table.forward_to.get_secret_value() if table.forward_to else ""
+        if (table.callbacks == "front") is not bool(where):
+            message = f'{path}: providers.{name}: callbacks = "front" and forward_to belong together'
+            raise ConfigError(message)
+        if table.callbacks == "front" and not table.accepts_callbacks:
+            message = f'{path}: providers.{name}: callbacks = "front" needs accepts_callbacks = true'
+            raise ConfigError(message)
+        provider = table.definition or name
+        if ways.setdefault(provider, (table.callbacks, where)) != (table.callbacks, where):
+            message = f"{path}: providers.{name}: every account of {provider} has the same callbacks and forward_to"
             raise ConfigError(message)

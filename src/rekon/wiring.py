@@ -20,6 +20,7 @@ from rekon.connectors.channels.webhook import WebhookChannel
 from rekon.connectors.channels.whatsapp import WhatsAppChannel
 from rekon.connectors.gateways.contract import Gateway, GatewayClass
 from rekon.connectors.gateways.http import HttpGateway, HttpGatewaySettings
+from rekon.connectors.providers.relay import RelayError, RelayTarget
 from rekon.connectors.sources.mapping import parse_mapping
 from rekon.connectors.sources.sql import SqlSource
 from rekon.settings import ChannelTable, ConfigError, GatewayTable, Settings
@@ -93,6 +94,26 @@ def _sql_gateway(name: str, table: GatewayTable, clock: Callable[[], datetime]) 
         raise ConfigError(text)
     preset = parse_preset(read_toml("config", "sources", f"{table.preset}.toml"))
     return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, clock=clock, name=name)
+
+
+def build_relays(settings: Settings, closers: Closers) -> dict[str, RelayTarget]:
+    """Build the servers' own callback addresses, by provider."""
+    built: dict[str, RelayTarget] = {}
+    for name, table in settings.providers.items():
+        provider = table.definition or name
+        if table.forward_to is None or provider in built:
+            continue
+        try:
+            built[provider] = RelayTarget(
+                table.forward_to.get_secret_value(),
+                allow_http=table.forward_allow_http,
+                allow_private=table.forward_allow_private,
+            )
+        except RelayError as error:
+            text = f"providers.{name}.forward_to: {error}"
+            raise ConfigError(text) from error
+        closers.append(built[provider].aclose)
+    return built
 
 
 def build_channels(settings: Settings, state_dir: Path, closers: Closers) -> dict[str, Channel]:

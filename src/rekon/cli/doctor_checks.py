@@ -137,8 +137,8 @@ def _open_doors(settings: Settings) -> Iterator[Finding]:
     tables: dict[str, Any] = {f"providers.{name}": table for name, table in settings.providers.items()}
     tables |= {f"gateway.{name}": table for name, table in settings.gateway.items()}
     for name, table in tables.items():
-        for permission in ("allow_http", "allow_private"):
-            if getattr(table, permission):
+        for permission in ("allow_http", "allow_private", "forward_allow_http", "forward_allow_private"):
+            if getattr(table, permission, False):
                 yield warn("jaringan", f"{name}.{permission} = true; hanya untuk server sendiri di jaringan sendiri")
 
 

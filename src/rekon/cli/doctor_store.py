@@ -11,7 +11,7 @@ from rekon.cli import failures
 from rekon.cli.doctor_checks import Finding, bad, ok, warn
 from rekon.cli.output import at
 from rekon.settings import Settings
-from rekon.store import approvals, epoch, health, limits, migrate, quarantine
+from rekon.store import approvals, epoch, health, limits, migrate, quarantine, relays
 from rekon.store.engine import Store, check_durability
 from rekon.store.guards import missing_guards
 
@@ -26,6 +26,12 @@ RESTORED_TEXTS = {
     epoch.Standing.OTHER_EPOCH: "berkas epoch milik basis data lain, jadi basis data ini hasil pemulihan",
     epoch.Standing.NO_FILE: "berkas epoch hilang, jadi tidak terbukti bahwa basis data ini yang terbaru",
     epoch.Standing.UNREADABLE: "berkas epoch tidak terbaca, jadi tidak terbukti bahwa basis data ini yang terbaru",
+}
+
+_RELAY_TEXTS = {
+    "waiting": "belum sampai ke server",
+    "refused": "ditolak server terus-menerus dan dilewati",
+    "expired": "terlalu lama tidak sampai dan dilewati",
 }
 
 Check = Callable[[Connection], Iterator[Finding]]
@@ -51,6 +57,7 @@ def of_store(config: Path, settings: Settings, now: datetime) -> list[Finding]:
             _staff,
             _halt,
             _waiting,
+            _relays,
         )
         with store.reading() as connection:
             return [*found, *(one for check in checks for one in check(connection))]
@@ -119,6 +126,12 @@ def _halt(connection: Connection) -> Iterator[Finding]:
     halt = approvals.find_halt(connection, limits.GLOBAL)
     if halt is not None:
         yield warn("henti", f"uang otomatis berhenti sejak {at(halt['opened_at'])}: {halt['reason']}; `rekon resume`")
+
+
+def _relays(connection: Connection) -> Iterator[Finding]:
+    for row in relays.overview(connection):
+        text = f"{row['provider']}: {row['count']} callback {_RELAY_TEXTS[row['state']]}, sejak {at(row['since'])}"
+        yield warn("terusan", text)
 
 
 def _waiting(connection: Connection) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from rekon.connectors.gateways.contract import Gateway
 from rekon.connectors.providers.account import ProviderAccount
 from rekon.connectors.providers.client import ProviderClient
 from rekon.connectors.providers.definition import Definition
+from rekon.connectors.providers.relay import RelayTarget
 from rekon.connectors.sources.sql import SqlSource
 from rekon.domain.message import Reasons, TemplateBook
 from rekon.domain.policy import CheckKind, Policy, ProviderRules
@@ -126,6 +127,8 @@ class Connectors:
     """By source; the name `book` is rekon's own wallet."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     feeds: tuple[Feed, ...] = ()
+    relays: Mapping[str, RelayTarget] = field(default_factory=dict)
+    """By provider: where the callbacks go that rekon takes for the server."""
 
 
 @dataclass(frozen=True, kw_only=True)

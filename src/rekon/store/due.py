@@ -36,6 +36,7 @@ _TIMES: dict[str, tuple[Select[datetime | None], ...]] = {
     "decide": (_first(schema.evaluations),),
     "act": (_first(schema.refunds), _first(schema.order_results), _first(schema.vouchers)),
     "tell": (_first(schema.messages),),
+    "relay": (_first(schema.relay_queue),),
     "follow_up": (_NEW_ANSWERS, _UNPLANNED, _AFTERCARE, _PROMISES, _CHASES),
 }
 

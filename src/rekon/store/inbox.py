@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, case, exists, select, text, update
 
 from rekon.domain.callback import Verdict
-from rekon.store import schema
+from rekon.store import relays, schema
 from rekon.store.inserts import upsert, wait_turn
 from rekon.store.recording import among, by_provider
+from rekon.store.relays import Envelope
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 
 _EARLY_TURN = "early callbacks"
@@ -31,9 +32,19 @@ class StoredCallback:
 
 
 def store(
-    connection: Connection, *, provider: str, body: bytes, content_type: str, verdict: Verdict, now: datetime
+    connection: Connection,
+    *,
+    provider: str,
+    body: bytes,
+    content_type: str,
+    verdict: Verdict,
+    now: datetime,
+    envelope: Envelope | None = None,
 ) -> bool:
-    """Keep a verified callback. A repetition is counted, not stored again. Returns whether it is new."""
+    """Keep a verified callback. A repetition is counted, not stored again. Returns whether it is new.
+
+    With an envelope a new one is also kept for the server, in the same unit of work.
+    """
     fingerprint = hashlib.sha256(body).hexdigest()
     statement = upsert(connection, schema.inbox).values(
         provider=provider,
@@ -49,7 +60,10 @@ def store(
     statement = statement.on_conflict_do_update(
         index_elements=["provider", "fingerprint"], set_={"copies": schema.inbox.c.copies + 1}
     )
-    return bool(connection.execute(statement.returning(schema.inbox.c.copies)).scalar_one() == 1)
+    identity, copies = connection.execute(statement.returning(schema.inbox.c.id, schema.inbox.c.copies)).one()
+    if copies == 1 and envelope is not None:
+        relays.keep(connection, identity, envelope, provider=provider, now=now)
+    return bool(copies == 1)
 
 
 def unread(connection: Connection, *, limit: int) -> list[StoredCallback]:
