@@ -24,6 +24,7 @@ from rekon import logs
 from rekon.bootstrap import GrantedClock, Installation, open_installation
 from rekon.connectors.channels.telegram_updates import acknowledgement, read_update
 from rekon.desk.app import Desk, make_app
+from rekon.domain.policy import CheckKind
 from rekon.stages import FLOW, Stage, intake
 from rekon.stages.context import Context
 from rekon.store import due, health, leases
@@ -134,11 +135,17 @@ async def run_once(config: Path) -> datetime | None:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
             await house.context.look_at_epoch()
-            await house.context.write(leases.release_all, house.context.clock())
+            await _release_leases(house.context)
             await intake.work(house.context)
             return await Heart(house.context).beat()
     finally:
         await house.close()
+
+
+async def _release_leases(context: Context) -> None:
+    """Take over what a daemon before this one was working on."""
+    resent = [name for name, rules in context.providers.items() if rules.check is CheckKind.RESEND]
+    await context.write(leases.release_all, context.clock(), resent=resent)
 
 
 async def serve(config: Path) -> None:
@@ -150,7 +157,7 @@ async def serve(config: Path) -> None:
             await house.context.write(check_clock, house.context.clock())
             await house.context.look_at_epoch()
             if house.store.is_sqlite:
-                await house.context.write(leases.release_all, house.context.clock())
+                await _release_leases(house.context)
             await _live(house)
     finally:
         await house.close()

@@ -158,3 +158,16 @@ def test_on_postgresql_leases_of_others_are_left_to_end(pg_store):
     _claim(pg_store)
     pg_store.write(leases.release_all, builders.at(seconds=2))
     assert filling.one(pg_store, schema.schedule)["lease"] == "mine"
+
+
+def test_after_a_restart_a_check_that_could_buy_keeps_its_gap(sqlite_store):
+    filling.order(sqlite_store, number="T1", leg={"provider": builders.RESEND})
+    filling.order(sqlite_store, number="T2")
+    claimed = sqlite_store.write(schedule.claim, now=T0, limit=5, lease="mine", lease_until=builders.at(seconds=60))
+    assert len(claimed) == 2
+    sqlite_store.write(leases.release_all, builders.at(seconds=50), resent=[builders.RESEND])
+    rows = filling.rows(sqlite_store, schema.schedule)
+    assert {row["provider"]: (row["lease"], row["due_at"]) for row in rows} == {
+        builders.RESEND: (None, builders.at(seconds=110)),
+        builders.READ_ONLY: (None, builders.at(seconds=50)),
+    }
