@@ -146,6 +146,7 @@ class Limits(_Table):
     breaker_count: int | None = Field(default=None, gt=0)
     breaker_amount: int | None = Field(default=None, gt=0)
     agent_day_count: int | None = Field(default=None, gt=0)
+    agent_day_amount: int | None = Field(default=None, gt=0)
     voucher_month_budget: int | None = Field(default=None, ge=0)
     vouchers_per_agent_month: int | None = Field(default=None, ge=0)
 

@@ -1,8 +1,9 @@
+from datetime import timedelta
 from decimal import Decimal
 
 from rekon.domain.callback import Verdict
 from rekon.domain.outcome import FailureClass, Outcome, Reading, ReportSource
-from rekon.store import inbox, legs, reports, schema
+from rekon.store import due, inbox, legs, reports, schema
 from tests import builders
 from tests.store import filling
 
@@ -149,3 +150,20 @@ def test_a_callback_about_nothing_waits_for_nothing(store):
     _store(store)
     _read(store, ref_id="")
     assert filling.one(store, schema.inbox)["state"] == "read"
+
+
+def test_a_callback_whose_order_never_comes_is_closed_after_a_week(store):
+    _store(store)
+    _read(store)
+    received = filling.one(store, schema.inbox)["received_at"]
+    almost = received + inbox.EARLY_MAX - timedelta(microseconds=1)
+    assert store.write(inbox.close_early, now=almost, limit=5) == []
+    assert store.read(due.times)["follow_up"] == received + inbox.EARLY_MAX
+    (closed,) = store.write(inbox.close_early, now=received + inbox.EARLY_MAX, limit=5)
+    assert (closed["id"], filling.one(store, schema.inbox)["state"]) == (
+        filling.one(store, schema.inbox)["id"],
+        "expired",
+    )
+    filling.order(store)
+    assert not store.read(inbox.has_unread)
+    assert store.read(due.times)["follow_up"] is None

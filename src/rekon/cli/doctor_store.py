@@ -123,9 +123,10 @@ def _staff(connection: Connection) -> Iterator[Finding]:
 
 
 def _halt(connection: Connection) -> Iterator[Finding]:
-    halt = approvals.find_halt(connection, limits.GLOBAL)
-    if halt is not None:
-        yield warn("henti", f"uang otomatis berhenti sejak {at(halt['opened_at'])}: {halt['reason']}; `rekon resume`")
+    for halt in approvals.list_halts(connection):
+        whose = "" if halt["scope"] == limits.GLOBAL else f" ({halt['scope']})"
+        since = f"berhenti sejak {at(halt['opened_at'])}: {halt['reason']}"
+        yield warn("henti", f"uang otomatis{whose} {since}; `rekon resume`")
 
 
 def _relays(connection: Connection) -> Iterator[Finding]:

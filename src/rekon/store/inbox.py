@@ -1,9 +1,10 @@
 """The durable inbox of callbacks: stored before the sender hears 2xx, read by CHECK (I13)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, case, exists, select, text, update
 
@@ -14,6 +15,10 @@ from rekon.store.recording import among, by_provider
 from rekon.store.relays import Envelope
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 
+Row = Mapping[Any, Any]
+
+EARLY_MAX = timedelta(days=7)
+"""So long a callback waits for its order; a server that reports later than this has other troubles."""
 _EARLY_TURN = "early callbacks"
 """Orders that come in and callbacks that come before them take turns, so that neither passes the other unseen."""
 
@@ -107,6 +112,15 @@ def keep_early(connection: Connection, identity: int, *, ref_id: str) -> None:
     has_come = exists().where(legs.provider == i.provider, legs.ref_id == ref_id)
     state = case((has_come, "new"), else_="early")
     connection.execute(update(schema.inbox).where(i.id == identity).values(state=state, ref_id=ref_id))
+
+
+def close_early(connection: Connection, *, now: datetime, limit: int) -> Sequence[Row]:
+    """Close callbacks whose order never came. They stay in the inbox, and say `expired`. Returns id and provider."""
+    i = schema.inbox.c
+    old = select(i.id, i.provider).where(text(IS_EARLY), i.received_at <= now - EARLY_MAX)
+    found = connection.execute(old.order_by(i.received_at, i.id).limit(limit)).mappings().all()
+    mark_read(connection, [row["id"] for row in found], state="expired")
+    return found
 
 
 def wake(connection: Connection, refs: Sequence[tuple[str, str]]) -> None:

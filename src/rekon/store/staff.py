@@ -12,6 +12,9 @@ from rekon.store import schema
 
 Row = Mapping[Any, Any]
 
+SETTLE_AGREED = "refund.settle_agreed"
+"""Audit word of a supervisor who says what became of an UNKNOWN refund."""
+
 
 def token_hash(token: str) -> str:
     """Hash a personal token. Tokens are 256 random bits, so a plain hash is enough."""
