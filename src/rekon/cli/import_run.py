@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -134,7 +134,7 @@ def _store(
     if not batch:
         return before, []
     lines = [line for line, _ in batch]
-    taken = intake.take(connection, _batch(plan, [row for _, row in batch], first_line=lines[0]), now=now)
+    taken = intake.take(connection, _batch(plan, [row for _, row in batch], lines=lines), now=now)
     progress = Progress(
         line=lines[-1],
         accepted=before.accepted + taken.accepted,
@@ -148,19 +148,19 @@ def _store(
 def _finish(connection: Connection, plan: Plan, *, name: str, before: Progress, now: datetime) -> Progress:
     """Move the book's mark only now: before the last row it was not complete."""
     if plan.as_of is not None:
-        intake.take(connection, replace(_batch(plan, [], first_line=0), as_of=plan.as_of), now=now)
+        intake.take(connection, replace(_batch(plan, [], lines=()), as_of=plan.as_of), now=now)
     progress = replace(before, finished=True)
     _save(connection, name, progress, now=now)
     return progress
 
 
-def _batch(plan: Plan, rows: list[dict[str, object]], *, first_line: int) -> intake.Batch:
+def _batch(plan: Plan, rows: list[dict[str, object]], *, lines: Sequence[int]) -> intake.Batch:
     return intake.Batch(
         book=_STORE_BOOKS[plan.book],
         source=plan.source,
         rows=rows,
         origin=plan.path.name,
-        first_line=first_line,
+        lines=lines,
         zone=plan.zone,
         provider=plan.provider,
         account=plan.account,

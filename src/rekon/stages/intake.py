@@ -96,7 +96,7 @@ async def _take(
         source=feed.source,
         rows=[row for _, row in batch],
         origin=origin,
-        first_line=batch[0][0],
+        lines=[line for line, _ in batch],
         zone=feed.zone,
     )
     await context.write(intake.take, rows, now=context.clock())

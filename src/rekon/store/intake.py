@@ -28,6 +28,8 @@ class Batch:
     origin: str
     """`api`, a file's name or a source's name, for the quarantine."""
     first_line: int = 0
+    lines: Sequence[int] = ()
+    """Each row's line in its file, where rows may lie apart; without them rows follow `first_line`."""
     zone: tzinfo | None = None
     as_of: datetime | None = None
     """The book is complete up to this instant."""
@@ -55,7 +57,8 @@ def take(connection: Connection, batch: Batch, *, now: datetime) -> Taken:
         source=batch.source,
         book=batch.book,
         origin=batch.origin,
-        first_line=batch.first_line,
+        lines=batch.lines or range(batch.first_line, batch.first_line + len(batch.rows)),
+        account=batch.account,
         now=now,
     )
     if batch.as_of is not None:

@@ -33,20 +33,25 @@ def keep(
     source: str,
     book: str,
     origin: str,
-    first_line: int,
+    lines: Sequence[int],
     now: datetime,
+    account: str = "",
 ) -> None:
-    """Keep refused rows. The same row of the same book is kept once, however often its source sends it again."""
+    """Keep refused rows; `lines` names the line of every row of the batch.
+
+    The same row of the same book is kept once, however often its source sends it again.
+    """
     rows = []
     for one in refused:
         plain = _plain(one.row)
-        mark = json.dumps([source, book, plain], sort_keys=True)
+        mark = json.dumps([source, book, plain, *([account] if account else [])], sort_keys=True)
         rows.append(
             {
                 "source": source,
                 "book": book,
                 "origin": origin,
-                "line": first_line + one.index,
+                "line": lines[one.index],
+                "account": account,
                 "field": one.field,
                 "reason": one.reason,
                 "row": plain,
