@@ -99,16 +99,6 @@ def test_only_the_plans_that_still_hold_are_written(store):
     assert [row["leg_key"] for row in filling.rows(store, schema.schedule)] == [claimed[0].leg.key, gone.key]
 
 
-def test_a_released_leg_is_due_when_said(store):
-    filling.order(store)
-    _claim(store)
-    store.write(schedule.release, [builders.LEG], lease="other", due_at=LATER)
-    assert filling.one(store, schema.schedule)["lease"] == "mine"
-    store.write(schedule.release, [builders.LEG], lease="mine", due_at=LATER)
-    row = filling.one(store, schema.schedule)
-    assert (row["lease"], row["due_at"]) == (None, LATER)
-
-
 def test_a_hint_makes_the_next_check_due_now(store):
     filling.order(store)
     (due,) = _claim(store)
@@ -139,10 +129,10 @@ def test_a_hint_opens_a_closed_leg_again(store, state):
 
 
 def test_the_next_due_time_is_the_smallest(store):
-    assert store.read(schedule.next_due) is None
+    assert filling.due_at(store, "check") is None
     filling.order(store, number="T1", now=LATER)
     filling.order(store, number="T2", now=T0)
-    assert store.read(schedule.next_due) == T0
+    assert filling.due_at(store, "check") == T0
 
 
 def test_after_a_restart_a_file_gives_all_leases_back(sqlite_store):
