@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from rekon.domain.callback import Verdict
 from rekon.domain.outcome import FailureClass, Outcome, Reading, ReportSource
-from rekon.store import due, inbox, legs, reports, schema
+from rekon.store import inbox, legs, reports, schema
 from tests import builders
 from tests.store import filling
 
@@ -41,11 +41,11 @@ def test_callbacks_are_read_oldest_first_and_once(store):
     _store(store, b"2")
     first, second = store.write(inbox.unread, limit=5)
     assert (first.body, second.body, first.verdict) == (b"1", b"2", Verdict.SIGNED)
-    assert store.read(inbox.has_unread)
+    assert store.write(inbox.unread, limit=1)
     store.write(inbox.mark_read, [first.id, second.id])
     store.write(inbox.mark_read, [])
     assert store.write(inbox.unread, limit=5) == []
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
 
 
 def test_a_repeated_callback_is_not_read_again(store):
@@ -53,7 +53,7 @@ def test_a_repeated_callback_is_not_read_again(store):
     (one,) = store.write(inbox.unread, limit=5)
     store.write(inbox.mark_read, [one.id])
     _store(store)
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
 
 
 def test_a_report_comes_back_as_it_went_in(store):
@@ -125,11 +125,11 @@ def _read(store, *, ref_id="T1001"):
 def test_a_callback_before_its_order_is_read_again_when_the_order_comes(store):
     _store(store)
     _read(store)
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
     filling.order(store, number="T2")
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
     filling.order(store)
-    assert store.read(inbox.has_unread)
+    assert store.write(inbox.unread, limit=1)
 
 
 def test_a_callback_of_another_provider_with_the_same_reference_stays_early(store):
@@ -143,7 +143,7 @@ def test_a_callback_whose_order_came_while_it_was_read_is_new_again(store):
     _store(store)
     filling.order(store)
     _read(store)
-    assert store.read(inbox.has_unread)
+    assert store.write(inbox.unread, limit=1)
 
 
 def test_a_callback_about_nothing_waits_for_nothing(store):
@@ -158,12 +158,12 @@ def test_a_callback_whose_order_never_comes_is_closed_after_a_week(store):
     received = filling.one(store, schema.inbox)["received_at"]
     almost = received + inbox.EARLY_MAX - timedelta(microseconds=1)
     assert store.write(inbox.close_early, now=almost, limit=5) == []
-    assert store.read(due.times)["follow_up"] == received + inbox.EARLY_MAX
+    assert filling.due_at(store, "follow_up") == received + inbox.EARLY_MAX
     (closed,) = store.write(inbox.close_early, now=received + inbox.EARLY_MAX, limit=5)
     assert (closed["id"], filling.one(store, schema.inbox)["state"]) == (
         filling.one(store, schema.inbox)["id"],
         "expired",
     )
     filling.order(store)
-    assert not store.read(inbox.has_unread)
-    assert store.read(due.times)["follow_up"] is None
+    assert not store.write(inbox.unread, limit=1)
+    assert filling.due_at(store, "follow_up") is None

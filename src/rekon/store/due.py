@@ -64,28 +64,3 @@ def times(connection: Connection) -> dict[str, datetime | None]:
         stage: min((at for n in range(len(parts)) if (at := row[f"{stage}_{n}"]) is not None), default=None)
         for stage, parts in _TIMES.items()
     }
-
-
-def first_due(connection: Connection, table: Table) -> datetime | None:
-    """Say when the first row of a table is due."""
-    return _read(connection, _first(table))
-
-
-def first_promise(connection: Connection) -> datetime | None:
-    """Say when the first open promise is broken."""
-    return _read(connection, _PROMISES)
-
-
-def first_aftercare(connection: Connection) -> datetime | None:
-    """Say when the first resolved case is asked after."""
-    return _read(connection, _AFTERCARE)
-
-
-def first_chase(connection: Connection) -> datetime | None:
-    """Say when the first provider is reminded of a complaint."""
-    return _read(connection, _CHASES)
-
-
-def _read(connection: Connection, query: Select[datetime | None]) -> datetime | None:
-    found: datetime | None = connection.execute(query).scalar_one()
-    return found

@@ -18,7 +18,6 @@ from sqlalchemy import (
 
 from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
-from rekon.store.due import first_due
 from rekon.store.inserts import Upsert, insert_rows, upsert
 from rekon.store.recording import among, by_provider
 from rekon.store.types import Instant, micros, span
@@ -103,8 +102,3 @@ def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> N
     later = [{"looked_at": key, "due_at": due} for key, due in next_due.items() if due is not None]
     if later:
         connection.execute(update(e).where(e.c.transaction_key == bindparam("looked_at")), later)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next transaction is due."""
-    return first_due(connection, schema.evaluations)

@@ -94,12 +94,6 @@ def mark_read(connection: Connection, ids: Sequence[int], *, state: str = "read"
         connection.execute(update(schema.inbox).where(schema.inbox.c.id.in_(ids)).values(state=state))
 
 
-def has_unread(connection: Connection) -> bool:
-    """Say whether a callback waits."""
-    query = select(schema.inbox.c.id).where(text(IS_NEW)).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def keep_early(connection: Connection, identity: int, *, ref_id: str) -> None:
     """Keep a callback that came before its order: providers are often quicker than the server's own report.
 
