@@ -41,3 +41,15 @@ def test_rekon_in_front_of_a_server_needs_to_know_where_it_is(load):
 def test_a_way_of_callbacks_that_cannot_work_is_refused(load, text):
     with pytest.raises(settings.ConfigError, match=r"providers\."):
         load(text)
+
+
+def test_a_secret_beside_the_configuration_is_found_from_anywhere(load, tmp_path, monkeypatch):
+    (tmp_path / "rahasia").mkdir()
+    (tmp_path / "rahasia" / "hook").write_text("rahasia-webhook-0123456789\n", encoding="utf-8")
+    elsewhere = tmp_path / "lain"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    found = load('[providers.digiflazz]\ncallback_secrets = [{ file = "rahasia/hook" }]')
+    assert found.providers["digiflazz"].callback_secrets[0].get_secret_value() == "rahasia-webhook-0123456789"
+    with pytest.raises(settings.ConfigError, match="secret's file cannot be read"):
+        load('[providers.digiflazz]\ncallback_secrets = [{ file = "hook" }]')

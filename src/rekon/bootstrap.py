@@ -159,7 +159,7 @@ def open_installation(config: Path, *, run: Runner | None = None) -> Installatio
         clients=_clients(settings, definitions, accounts, closers),
         gateways={},
         channels=wiring.build_channels(settings, state_dir, closers),
-        feeds=tuple(wiring.build_feeds(settings)),
+        feeds=tuple(wiring.build_feeds(settings, state_dir, closers)),
         relays=wiring.build_relays(settings, closers),
     )
     context = _context(settings, store=store, clock=clock, connectors=connectors, definitions=definitions, run=run)

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
 _SECRET_BYTES_MIN = 24
 
@@ -22,10 +22,14 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _from_file(value: object) -> object:
-    """Accept `{file = "/path"}` for a secret: the file's text without its final newline."""
+def _from_file(value: object, info: ValidationInfo) -> object:
+    """Accept `{file = "path"}` for a secret: the file's text without its final newline.
+
+    A path that is not absolute starts at the configuration's folder, wherever the program was started.
+    """
     if isinstance(value, dict) and set(value) == {"file"}:
-        return Path(value["file"]).read_text(encoding="utf-8").rstrip("\n")
+        folder = (info.context or {}).get("folder", Path())
+        return Path(folder, value["file"]).read_text(encoding="utf-8").rstrip("\n")
     if isinstance(value, dict) and set(value) == {"credential"}:
         folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
         return Path(folder, value["credential"]).read_text(encoding="utf-8").rstrip("\n")
@@ -71,6 +75,8 @@ class Source(_Table):
     drop_folder: str = ""
     sql_url: Secret | None = None
     sql_preset: str = ""
+    words: dict[str, dict[str, str]] = {}
+    """This server's own words by field, added to the preset's: provider, family and order_status codes differ a lot."""
     sql_every_seconds: int = Field(default=30, ge=5, le=86_400)
 
 
@@ -197,7 +203,7 @@ def load(path: Path) -> Settings:
         message = f"{path}: {error}"
         raise ConfigError(message) from error
     try:
-        settings = Settings.model_validate(raw)
+        settings = Settings.model_validate(raw, context={"folder": path.resolve().parent})
     except ValidationError as error:
         raise ConfigError(_explain(path, text, error)) from error
     except OSError as error:

@@ -59,6 +59,32 @@ def reconcile(
         raise typer.Exit(failures.FOUND)
 
 
+@app.command("gateway")
+def gateway(
+    name: Annotated[str, typer.Argument(metavar="NAMA", help="Nama [gateway.NAMA] berjenis sql.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Jalankan perintahnya di basis data server.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Siapkan basis data server untuk gateway sql, satu kali. Tanpa --confirm perintahnya hanya diperlihatkan."""
+    from rekon import bootstrap, wiring
+
+    settings = _settings(config)
+    table = settings.gateway.get(name)
+    if table is None or table.kind != "sql":
+        failures.wrong_use(f"Tidak ada [gateway.{name}] berjenis sql di konfigurasi.")
+    built = wiring.sql_gateway(name, table, bootstrap.SystemClock().now)
+    if confirm:
+        built.set_up()
+    if as_json:
+        output.write_json({"gateway": name, "statements": built.setup, "done": confirm})
+        return
+    for statement in built.setup:
+        output.line(f"{statement};")
+    output.line("Sudah dijalankan." if confirm else "Belum dijalankan. Periksa, lalu ulangi dengan --confirm.")
+
+
 @app.command("check")
 def check(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Periksa skema, penjaga, dan ketahanan tulis. Kode 3 bila tidak layak untuk uang."""
