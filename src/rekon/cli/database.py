@@ -10,7 +10,7 @@ from rekon.cli.options import DEFAULT_CONFIG, AsJson, Config, Reason, TokenFile
 if TYPE_CHECKING:
     from rekon.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Skema basis data.")
+app = typer.Typer(no_args_is_help=True, help="Basis data: skema, pemulihan, dan persiapan di server.")
 
 
 def register(root: typer.Typer) -> None:
@@ -61,7 +61,7 @@ def reconcile(
 
 @app.command("gateway")
 def gateway(
-    name: Annotated[str, typer.Argument(metavar="NAMA", help="Nama [gateway.NAMA] berjenis sql.")],
+    name: Annotated[str, typer.Argument(metavar="NAMA", help="Nama tabel gateway.NAMA berjenis sql.")],
     config: Config = DEFAULT_CONFIG,
     *,
     confirm: Annotated[bool, typer.Option("--confirm", help="Jalankan perintahnya di basis data server.")] = False,

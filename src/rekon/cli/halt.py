@@ -25,7 +25,7 @@ Provider = Annotated[
 
 
 def halt(
-    reason: Annotated[str, typer.Argument(metavar="ALASAN")],
+    reason: Annotated[str, typer.Argument(metavar="ALASAN", help="Sebabnya; ikut tercatat.")],
     config: Config = DEFAULT_CONFIG,
     *,
     provider: Provider = "",

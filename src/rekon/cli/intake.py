@@ -117,7 +117,7 @@ def _get(connection: "Connection", identity: int) -> "Row":
 
 @quarantined.command("retry")
 def retry(
-    identity: Annotated[int | None, typer.Argument(metavar="ID")] = None,
+    identity: Annotated[int | None, typer.Argument(metavar="ID", help="Nomor baris karantina, dari `list`.")] = None,
     config: Config = DEFAULT_CONFIG,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Semua baris karantina.")] = False,
