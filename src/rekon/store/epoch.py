@@ -137,18 +137,16 @@ def _read(path: Path) -> Head | None:
 
 
 def _write(path: Path, head: Head) -> None:
-    """Replace the file in one step that outlives a power cut."""
+    """Replace the file in one step: a power cut leaves the old one or the new one, never half of one.
+
+    The folder itself is not synced. Should the old file come back, it knows of less than the database: a crash.
+    """
     beside = path.with_name(f"{path.name}.new")
     with beside.open("w", encoding="utf-8") as file:
         json.dump(asdict(head), file)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class EpochKeeper:
