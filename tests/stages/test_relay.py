@@ -132,6 +132,22 @@ async def test_while_the_server_is_away_callbacks_wait_and_then_arrive_in_order_
     assert (states(bench), bench.one(schema.relay_queue)["due_at"]) == (["taken"] * 30, None)
 
 
+async def test_a_server_that_took_some_is_asked_again_soon(bench, server):
+    async with desk(bench) as client:
+        for number in range(2):
+            await call(client, said(message=f"ke-{number}"))
+    for seconds in (0, 2, 4):
+        await bench.forward(seconds)
+        await relay.work(bench.context)
+    server.statuses = [200, 503]
+    with server.up():
+        await bench.forward(600)
+        await relay.work(bench.context)
+    queue = bench.one(schema.relay_queue)
+    assert (states(bench), queue["attempts"]) == (["taken", "waiting"], 1)
+    assert (queue["due_at"] - bench.now).total_seconds() == 2
+
+
 async def test_a_repeated_callback_is_one_here_and_one_there(bench, server):
     async with desk(bench) as client:
         assert [await call(client, said()) for _ in range(3)] == [200, 200, 200]

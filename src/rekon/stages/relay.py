@@ -40,7 +40,7 @@ async def _empty(context: Context, queue: relays.Waiting, *, lease: str) -> int:
             break
         tried.append(await _pass_on(target, row, now=context.clock()))
         if tried[-1].state == "waiting":
-            retry_at = context.clock() + _wait(queue.attempts)
+            retry_at = context.clock() + _wait(queue.attempts if len(tried) == 1 else 0)
             break
     now = context.clock()
     await context.write(relays.record, queue, tried, lease=lease, retry_at=retry_at, now=now)

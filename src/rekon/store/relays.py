@@ -117,7 +117,8 @@ def record(
         connection.execute(update(schema.relays).where(r.inbox_id == one.inbox_id).values(**values))
     left = select(r.inbox_id).where(r.provider == queue.provider, text(IS_WAITING)).limit(1)
     due_at = None if connection.execute(left).first() is None else retry_at or now
-    attempts = queue.attempts + 1 if retry_at else 0
+    moved = any(one.state != "waiting" for one in tried)
+    attempts = (0 if moved else queue.attempts) + (1 if retry_at else 0)
     change = update(schema.relay_queue).where(q.provider == queue.provider)
     connection.execute(change.values(due_at=due_at, lease=None, attempts=attempts))
     return True
