@@ -3,6 +3,7 @@
 import ast
 import re
 import statistics
+import sys
 import tomllib
 
 import pytest
@@ -162,6 +163,35 @@ def test_every_direct_dependency_is_locked_and_gives_its_reason():
         assert name in demo
         assert re.search(rf'^    "{re.escape(dependency)}", *# \w+', text, flags=re.MULTILINE), dependency
     assert len(dependencies) <= 20
+
+
+COME_WITH_ANOTHER = {"starlette": "fastapi"}
+"""What is imported by its own name though it is pinned to another package's choice."""
+
+NEVER_IMPORTED = {
+    "psycopg": "SQLAlchemy loads it by the database's address",
+    "python-multipart": "FastAPI loads it to read forms",
+    "sniffio": "httpx-aiohttp loads it",
+    "tzdata": "the standard library reads its files",
+    "openpyxl": "loaded by name when a workbook comes in",
+}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    project = tomllib.loads((house.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[^\w-]", one)[0].replace("-", "_") for one in project["dependencies"]}
+    imported = {name for path in house.python_files(house.SOURCE) for name in _imports(house.tree(path))}
+    outside = imported - sys.stdlib_module_names - {"rekon"}
+    assert {COME_WITH_ANOTHER.get(name, name) for name in outside} - declared == set()
+    assert declared - outside == {name.replace("-", "_") for name in NEVER_IMPORTED}
+
+
+def _imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 def test_the_package_says_the_version_that_is_built():

@@ -23,7 +23,7 @@ from rekon.domain.policy import Policy
 from rekon.domain.transaction import RefundOwner
 from rekon.settings import ConfigError, Settings, load
 from rekon.stages.context import Connectors, Context, Runner, Words, in_thread, inline
-from rekon.store import decisions, migrate
+from rekon.store import decisions, epoch, migrate
 from rekon.store.dossier import SourceRules
 from rekon.store.engine import Store, check_durability
 from rekon.store.guards import MissingGuardError, missing_guards
@@ -124,6 +124,16 @@ def open_store(settings: Settings, state_dir: Path) -> Store:
     return store
 
 
+def epoch_keeper(store: Store, state_dir: Path, clock: Clock) -> epoch.EpochKeeper:
+    """Build what tells a restored backup from a crash."""
+    return epoch.EpochKeeper(store, epoch.path_of(store, state_dir), mint=mint, clock=clock.now)
+
+
+def mint() -> str:
+    """Mint 16 characters nobody can guess."""
+    return secrets.token_hex(8)
+
+
 def upgrade_store(settings: Settings, state_dir: Path) -> None:
     """Create or upgrade the database and its guards."""
     store = Store(store_url(settings, state_dir))
@@ -150,9 +160,11 @@ def open_installation(config: Path, *, run: Runner | None = None) -> Installatio
         clients=_clients(settings, definitions, accounts, closers),
         gateways={},
         channels=wiring.build_channels(settings, state_dir, closers),
-        feeds=tuple(wiring.build_feeds(settings)),
+        feeds=tuple(wiring.build_feeds(settings, state_dir, closers)),
+        relays=wiring.build_relays(settings, closers),
     )
     context = _context(settings, store=store, clock=clock, connectors=connectors, definitions=definitions, run=run)
+    context = dataclasses.replace(context, epoch=epoch_keeper(store, state_dir, clock))
     gateways = wiring.build_gateways(settings, context, closers)
     context = dataclasses.replace(context, connectors=dataclasses.replace(connectors, gateways=gateways))
     door = ProviderDoor(definitions, list(accounts.values()))
@@ -221,7 +233,7 @@ def _context(
             answer_base_url=settings.server.public_url.rstrip("/"),
         ),
         config_hash=config_hash,
-        mint=lambda: secrets.token_hex(8),
+        mint=mint,
         secret=settings.server.secret.get_secret_value().encode(),
         connectors=connectors,
     )
@@ -274,8 +286,10 @@ __all__: Sequence[str] = (
     "GrantedClock",
     "Installation",
     "SystemClock",
+    "epoch_keeper",
     "load_provider_definitions",
     "load_templates",
+    "mint",
     "open_installation",
     "open_store",
     "policy_of",

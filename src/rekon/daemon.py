@@ -24,6 +24,7 @@ from rekon import logs
 from rekon.bootstrap import GrantedClock, Installation, open_installation
 from rekon.connectors.channels.telegram_updates import acknowledgement, read_update
 from rekon.desk.app import Desk, make_app
+from rekon.domain.policy import CheckKind
 from rekon.stages import FLOW, Stage, intake
 from rekon.stages.context import Context
 from rekon.store import due, health, leases
@@ -65,6 +66,8 @@ class Heart:
         """
         broken: dict[str, Exception] = {}
         async with self._turn:
+            if self._context.restored_epoch:
+                await self._context.look_at_epoch()
             for _ in range(_ROUNDS_MAX):
                 now = self._context.clock()
                 found = await self._context.read(due.times)
@@ -136,11 +139,18 @@ async def run_once(config: Path) -> datetime | None:
     try:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
-            await house.context.write(leases.release_all, house.context.clock())
+            await house.context.look_at_epoch()
+            await _release_leases(house.context)
             await intake.work(house.context)
             return await Heart(house.context).beat()
     finally:
         await house.close()
+
+
+async def _release_leases(context: Context) -> None:
+    """Take over what a daemon before this one was working on."""
+    resent = [name for name, rules in context.providers.items() if rules.check is CheckKind.RESEND]
+    await context.write(leases.release_all, context.clock(), resent=resent)
 
 
 async def serve(config: Path) -> None:
@@ -150,8 +160,9 @@ async def serve(config: Path) -> None:
     try:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
+            await house.context.look_at_epoch()
             if house.store.is_sqlite:
-                await house.context.write(leases.release_all, house.context.clock())
+                await _release_leases(house.context)
             await _live(house)
     finally:
         await house.close()
@@ -255,6 +266,10 @@ def _web_server(house: Installation, heart: Heart) -> uvicorn.Server:
         read_telegram=read_update,
         acknowledge_telegram=acknowledgement,
         zones={name: source.zone for name, source in house.settings.sources.items()},
+        fronts=frozenset(house.context.connectors.relays),
+        copies=frozenset(
+            t.definition or name for name, t in house.settings.providers.items() if t.callbacks == "behind"
+        ),
         is_alive=lambda: heart.healthy and heart.last_beat is not None,
     )
     config = uvicorn.Config(

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
 _SECRET_BYTES_MIN = 24
 _TOKEN_BYTES_MIN = 16
@@ -23,10 +23,14 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _from_file(value: object) -> object:
-    """Accept `{file = "/path"}` for a secret: the file's text without its final newline."""
+def _from_file(value: object, info: ValidationInfo) -> object:
+    """Accept `{file = "path"}` for a secret: the file's text without its final newline.
+
+    A path that is not absolute starts at the configuration's folder, wherever the program was started.
+    """
     if isinstance(value, dict) and set(value) == {"file"}:
-        return Path(value["file"]).read_text(encoding="utf-8").rstrip("\n")
+        folder = (info.context or {}).get("folder", Path())
+        return Path(folder, value["file"]).read_text(encoding="utf-8").rstrip("\n")
     if isinstance(value, dict) and set(value) == {"credential"}:
         folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
         return Path(folder, value["credential"]).read_text(encoding="utf-8").rstrip("\n")
@@ -72,6 +76,8 @@ class Source(_Table):
     drop_folder: str = ""
     sql_url: Secret | None = None
     sql_preset: str = ""
+    words: dict[str, dict[str, str]] = {}
+    """This server's own words by field, added to the preset's: provider, family and order_status codes differ a lot."""
     sql_every_seconds: int = Field(default=30, ge=5, le=86_400)
 
 
@@ -85,6 +91,12 @@ class Provider(_Table):
     base_url: str = ""
     callback_secrets: tuple[Secret, ...] = ()
     accepts_callbacks: bool = True
+    callbacks: Literal["own", "front", "behind"] = "own"
+    """Whose address the provider calls: rekon's alone, rekon's in front of the server, or the server's before rekon."""
+    forward_to: Secret | None = None
+    """In front: the server's own callback address."""
+    forward_allow_http: bool = False
+    forward_allow_private: bool = False
     allow_http: bool = False
     allow_private: bool = False
     testing: bool = False
@@ -141,6 +153,7 @@ class Limits(_Table):
     breaker_count: int | None = Field(default=None, gt=0)
     breaker_amount: int | None = Field(default=None, gt=0)
     agent_day_count: int | None = Field(default=None, gt=0)
+    agent_day_amount: int | None = Field(default=None, gt=0)
     voucher_month_budget: int | None = Field(default=None, ge=0)
     vouchers_per_agent_month: int | None = Field(default=None, ge=0)
 
@@ -191,7 +204,7 @@ def load(path: Path) -> Settings:
         message = f"{path}: {error}"
         raise ConfigError(message) from error
     try:
-        settings = Settings.model_validate(raw)
+        settings = Settings.model_validate(raw, context={"folder": path.resolve().parent})
     except ValidationError as error:
         raise ConfigError(_explain(path, text, error)) from error
     except OSError as error:
@@ -249,9 +262,27 @@ def _check(path: Path, settings: Settings) -> None:
             allowed = ", ".join(sorted(settings.gateway)) or "none is configured"
             message = f"{path}: sources.{name}.gateway: there is no [gateway.{source.gateway}]; known: {allowed}"
             raise ConfigError(message)
+    _check_callbacks(path, settings)
     known = settings.channels
     for name in ("default_channel", "operator_channel", "complaint_channel"):
         wanted = getattr(settings.messages, name)
         if wanted and wanted not in known:
             message = f"{path}: messages.{name}: there is no [channels.{wanted}]; known: {', '.join(sorted(known))}"
+            raise ConfigError(message)
+
+
+def _check_callbacks(path: Path, settings: Settings) -> None:
+    """A callback does not say to which account it belongs, so all accounts of a provider take theirs the same way."""
+    ways: dict[str, tuple[str, str]] = {}
+    for name, table in settings.providers.items():
+        where = table.forward_to.get_secret_value() if table.forward_to else ""
+        if (table.callbacks == "front") is not bool(where):
+            message = f'{path}: providers.{name}: callbacks = "front" and forward_to belong together'
+            raise ConfigError(message)
+        if table.callbacks == "front" and not table.accepts_callbacks:
+            message = f'{path}: providers.{name}: callbacks = "front" needs accepts_callbacks = true'
+            raise ConfigError(message)
+        provider = table.definition or name
+        if ways.setdefault(provider, (table.callbacks, where)) != (table.callbacks, where):
+            message = f"{path}: providers.{name}: every account of {provider} has the same callbacks and forward_to"
             raise ConfigError(message)

@@ -1,10 +1,12 @@
 """Build gateways, channels and feeds from the configuration. Only bootstrap calls this."""
 
+import asyncio
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -21,12 +23,16 @@ from rekon.connectors.channels.webhook import WebhookChannel
 from rekon.connectors.channels.whatsapp import WhatsAppChannel
 from rekon.connectors.gateways.contract import Gateway, GatewayClass
 from rekon.connectors.gateways.http import HttpGateway, HttpGatewaySettings
+from rekon.connectors.providers.relay import RelayError, RelayTarget
 from rekon.connectors.sources.mapping import parse_mapping
 from rekon.connectors.sources.read_only import UnsupportedDatabaseError, read_only_engine
 from rekon.connectors.sources.sql import SqlSource
-from rekon.settings import ChannelTable, ConfigError, GatewayTable, Settings
+from rekon.settings import ChannelTable, ConfigError, GatewayTable, Settings, Source
 from rekon.stages.book_gateway import BookGateway
 from rekon.stages.context import Context, Feed
+
+if TYPE_CHECKING:
+    from rekon.connectors.gateways.sql import SqlGateway
 
 Closers = list[Callable[[], Awaitable[Any]]]
 
@@ -36,15 +42,18 @@ def read_toml(*parts: str) -> dict[str, Any]:
     return tomllib.loads(resources.data_path(*parts).read_text(encoding="utf-8"))
 
 
-def build_feeds(settings: Settings) -> Iterator[Feed]:
-    """Build what rekon reads by itself: watched folders and the servers' own databases."""
+def build_feeds(settings: Settings, state_dir: Path, closers: Closers) -> Iterator[Feed]:
+    """Build what rekon reads by itself: watched folders and the servers' own databases, opened for reading only."""
     for source, table in settings.sources.items():
         database = None
         if table.sql_url is not None:
-            mapping = parse_mapping(read_toml("config", "sources", f"{table.sql_preset}.toml"), zone=table.zone)
-            database = SqlSource(_reader(source, table.sql_url.get_secret_value()), mapping)
+            document = read_toml("config", "sources", f"{table.sql_preset}.toml")
+            mapping = parse_mapping(document, zone=table.zone, words=table.words)
+            engine = _reader(source, table.sql_url.get_secret_value())
+            closers.append(partial(asyncio.to_thread, engine.dispose))
+            database = SqlSource(engine, mapping)
         if database is not None or table.drop_folder:
-            folder = Path(table.drop_folder) if table.drop_folder else None
+            folder = state_dir / table.drop_folder if table.drop_folder else None
             yield Feed(source=source, zone=ZoneInfo(table.zone), folder=folder, database=database)
 
 
@@ -70,12 +79,12 @@ def build_gateways(settings: Settings, context: Context, closers: Closers) -> di
     built: dict[str, Gateway] = {}
     for source, table in settings.sources.items():
         if table.gateway:
-            built[source] = _gateway(table.gateway, settings.gateway[table.gateway], settings, context, closers)
+            built[source] = _gateway(table, settings.gateway[table.gateway], settings, context, closers)
     return built
 
 
 def _gateway(
-    name: str,
+    source: Source,
     table: GatewayTable,
     settings: Settings,
     context: Context,
@@ -84,11 +93,11 @@ def _gateway(
     if table.kind == "book":
         return BookGateway(context)
     if table.kind == "sql":
-        return _sql_gateway(name, table, context.clock)
+        return sql_gateway(source.gateway, table, context.clock, zone=source.zone, words=source.words)
     return HttpGateway(
         _plain_client(closers),
         HttpGatewaySettings(
-            name=name,
+            name=source.gateway,
             base_url=table.url,
             gateway_class=GatewayClass(table.gateway_class),
             window_seconds=table.window_hours * 3600,
@@ -98,14 +107,46 @@ def _gateway(
     )
 
 
-def _sql_gateway(name: str, table: GatewayTable, clock: Callable[[], datetime]) -> Gateway:
+def sql_gateway(
+    name: str,
+    table: GatewayTable,
+    clock: Callable[[], datetime],
+    *,
+    zone: str | None = None,
+    words: Mapping[str, Mapping[str, str]] | None = None,
+) -> "SqlGateway":
+    """Build the way to pay inside a server's own database; zone and words are those of the source it belongs to.
+
+    Raises:
+        ConfigError: when the table does not say where and how.
+    """
     from rekon.connectors.gateways.sql import SqlGateway, parse_preset  # noqa: PLC0415 - only installations that use it
 
     if table.sql_url is None or not table.preset:
         text = f"gateway.{name}: kind sql needs sql_url and preset"
         raise ConfigError(text)
-    preset = parse_preset(read_toml("config", "sources", f"{table.preset}.toml"))
+    preset = parse_preset(read_toml("config", "sources", f"{table.preset}.toml"), zone=zone, words=words)
     return SqlGateway(create_engine(table.sql_url.get_secret_value()), preset, clock=clock, name=name)
+
+
+def build_relays(settings: Settings, closers: Closers) -> dict[str, RelayTarget]:
+    """Build the servers' own callback addresses, by provider."""
+    built: dict[str, RelayTarget] = {}
+    for name, table in settings.providers.items():
+        provider = table.definition or name
+        if table.forward_to is None or provider in built:
+            continue
+        try:
+            built[provider] = RelayTarget(
+                table.forward_to.get_secret_value(),
+                allow_http=table.forward_allow_http,
+                allow_private=table.forward_allow_private,
+            )
+        except RelayError as error:
+            text = f"providers.{name}.forward_to: {error}"
+            raise ConfigError(text) from error
+        closers.append(built[provider].aclose)
+    return built
 
 
 def build_channels(settings: Settings, state_dir: Path, closers: Closers) -> dict[str, Channel]:

@@ -10,7 +10,7 @@ def standing(rekon):
 
 def test_anybody_at_the_console_can_stop_the_money(rekon):
     said = rekon.json("halt", "penyedia bicara aneh")
-    assert said == {"halted": True, "reason": "penyedia bicara aneh"}
+    assert said == {"halted": True, "scope": "all", "reason": "penyedia bicara aneh"}
     assert standing(rekon) == "penyedia bicara aneh"
 
 
@@ -54,3 +54,19 @@ def test_there_is_nothing_to_resume_without_a_halt(rekon):
 
 def test_a_halt_needs_a_reason(rekon):
     assert rekon.refused("halt", " ", code=2) == "usage"
+
+
+def test_one_provider_is_halted_and_resumed_by_itself(rekon):
+    said = rekon.json("halt", "kode baru", "--provider", "iak")
+    assert (said["scope"], standing(rekon)) == ("provider:iak", "")
+    found = [one["text"] for one in rekon.json("doctor")["items"] if one["name"] == "henti"]
+    assert len(found) == 1
+    assert "provider:iak" in found[0]
+    ratna, dewi = rekon.hire("Ratna", "penyelia"), rekon.hire("Dewi", "penyelia")
+    assert rekon.refused("resume", token=ratna) == "not_halted"
+    assert rekon.json("resume", "--provider", "iak", token=ratna)["lifted"] is False
+    assert rekon.json("resume", "--provider", "iak", token=dewi)["lifted"] is True
+
+
+def test_a_provider_nobody_knows_cannot_be_halted(rekon):
+    assert rekon.refused("halt", "kode baru", "--provider", "tidakada", code=2) == "usage"

@@ -3,9 +3,13 @@ import subprocess
 import sys
 from datetime import datetime, timedelta
 
+import openpyxl
 import pytest
 
 from rekon.cli import import_run
+from rekon.sandbox import statement
+from rekon.sandbox.deposit import Deposit
+from rekon.sandbox.journal import Journal
 from rekon.store import books, schema
 from tests.cli.installation import NOW, program
 from tests.store import filling
@@ -323,3 +327,66 @@ def test_wrong_words_about_quarantine_are_refused(rekon, words):
 @pytest.mark.parametrize("words", [["retry", "77"], ["fix", "77", "price=1"]])
 def test_a_quarantine_row_that_is_not_there_is_named(rekon, words):
     assert rekon.refused("intake", "quarantine", *words, code=2) == "not_found"
+
+
+def test_a_statement_with_its_opening_and_closing_is_taken_in_whole(rekon):
+    deposit = Deposit(provider="iak", journal=Journal(None), opening=50_000)
+    at = datetime.fromisoformat(ORDERED)
+    path = statement.write(rekon.folder, deposit, opened_at=at - timedelta(hours=1), at=at)
+    said = rekon.json("import", "statement", str(path), "--provider", "iak", "--account", "utama")
+    assert (said["accepted"], said["quarantined"]) == (2, 0)
+    found = {row["kind"]: row["balance_after"] for row in filling.rows(rekon.store, schema.statement_lines)}
+    assert found == {"opening": 50_000, "closing": 50_000}
+
+
+STATEMENT = "line_id,posted_at,ref_id,amount,kind"
+
+
+def test_a_quarantined_statement_line_remembers_its_account(rekon):
+    path = rekon.folder / "rekening.csv"
+    path.write_text(f"{STATEMENT}\nS1,{ORDERED},R1,-50150,biaya\n", encoding="utf-8")
+    rekon.json("import", "statement", str(path), "--provider", "iak", "--account", "utama", code=1)
+    (row,) = rekon.json("intake", "quarantine", "list")["items"]
+    assert row["account"] == "utama"
+    assert rekon.json("intake", "quarantine", "fix", str(row["id"]), "kind=charge")["taken"] == 1
+    assert filling.one(rekon.store, schema.statement_lines)["account"] == "utama"
+
+
+def written_csv(path, rows):
+    path.write_text("\n".join([ORDER, *(",".join(row) if row else "" for row in rows)]) + "\n", encoding="utf-8")
+
+
+def written_jsonl(path, rows):
+    names = ORDER.split(",")
+    lines = [json.dumps(dict(zip(names, row, strict=True))) if row else "" for row in rows]
+    path.write_text("\n".join(["", *lines]) + "\n", encoding="utf-8")
+
+
+def written_xlsx(path, rows):
+    book = openpyxl.Workbook()
+    book.active.append(ORDER.split(","))
+    for number, row in enumerate(rows, start=2):
+        for column, value in enumerate(row, start=1):
+            book.active.cell(number, column, value)
+    book.save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("o.csv", written_csv), ("o.jsonl", written_jsonl), ("o.xlsx", written_xlsx)]
+)
+def test_a_quarantined_row_names_its_own_line_of_the_file(rekon, name, write):
+    rows = [order(1), "", order(2, price="0"), "", "", order(3, price="0")]
+    path = rekon.folder / name
+    write(path, [row.split(",") if row else [] for row in rows])
+    said = rekon.json("import", "transactions", str(path), "--source", "toko", code=1)
+    assert [one["line"] for one in said["refused"]] == [4, 7]
+    assert [one["line"] for one in rekon.json("intake", "quarantine", "list")["items"]] == [4, 7]
+
+
+def test_a_watched_folder_names_the_line_too(rekon):
+    folder = rekon.folder / "masuk"
+    folder.mkdir()
+    rekon.configure(f'[sources.toko]\ndrop_folder = "{folder}"')
+    orders(folder, order(1), "", order(2, price="0"), name="transactions-1.csv")
+    rekon.beat()
+    assert [one["line"] for one in rekon.json("intake", "quarantine", "list")["items"]] == [4]

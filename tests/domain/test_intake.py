@@ -370,3 +370,18 @@ def test_a_row_of_another_book_that_is_not_an_object_is_refused(parse):
 def test_the_zone_of_the_source_counts_only_where_the_instant_has_none():
     local = order(zone=WIB, ordered_at="2026-11-22 10:15:00", sent_at="2026-11-22 05:15:00+02:00")
     assert (local.transaction.ordered_at, local.leg.sent_at) == (TEN, TEN)
+
+
+@pytest.mark.parametrize("kind", ["opening", "closing"])
+def test_a_balance_of_a_statement_moves_nothing_and_is_known_by_its_instant(kind):
+    found = statement(kind=kind, amount="0", balance_after="900000", line_id="digiflazz-edge", ref_id="")
+    assert (found.kind, found.amount, found.balance_after, found.ref_id) == (kind, 0, 900_000, "")
+    assert found.line_id == f"{kind}@{found.posted_at.isoformat()}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"amount": "-1", "balance_after": "1"}, "amount"), ({"amount": "0", "balance_after": ""}, "balance_after")],
+)
+def test_a_balance_with_an_amount_or_without_a_balance_is_refused(changes, field):
+    assert refusal(statement, kind="closing", **changes).field == field

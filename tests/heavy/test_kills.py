@@ -5,12 +5,10 @@
 
 import os
 import random
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from rekon import bootstrap
@@ -26,7 +24,6 @@ KILL_SEED = int(os.environ.get("REKON_KILL_SEED", "1"))
 STORY_SEED = 7
 AS_FAST_AS_REKON_ASKS = ["--speed", "100000"]
 DEADLINE = 1_800
-LOOK = 0.01
 
 
 class Played:
@@ -37,6 +34,7 @@ class Played:
         self.random = random.Random(KILL_SEED)
         self.kills = kills
         self.killed = 0
+        self.moments = None
         bootstrap.upgrade_store(load(self.stage.config), folder)
         arguments = ["sandbox", "--port", str(self.stage.sandbox_port), "--journal", str(self.stage.journals)]
         arguments += ["--seed", str(STORY_SEED), "--rekon-url", self.stage.rekon_url, *AS_FAST_AS_REKON_ASKS]
@@ -57,35 +55,28 @@ class Played:
         return daemon
 
     def _play(self):
-        daemon, moments = self._start_daemon(), None
-        deadline = time.monotonic() + DEADLINE
+        self.daemon = self._start_daemon()
         try:
-            with httpx.Client(trust_env=False, timeout=10) as client:
-                while time.monotonic() < deadline:
-                    clock = client.get(f"{self.stage.sandbox_url}/clock").json()
-                    now = datetime.fromisoformat(clock["now"])
-                    moments = self._moments(now) if moments is None else moments
-                    if clock["done"]:
-                        return
-                    if moments and now >= moments[0]:
-                        moments = moments[1:]
-                        daemon = self._kill(daemon)
-                    time.sleep(LOOK)
-            pytest.fail("the story did not end")
+            assert not demo.follow(self.stage, self._kill_in_time, limit=DEADLINE)
         finally:
-            demo.stop(daemon)
+            demo.stop(self.daemon)
+
+    def _kill_in_time(self, told):
+        """Kill the daemon once the next moment has come; it may still be starting up after the last."""
+        now = datetime.fromisoformat(told)
+        if self.moments is None:
+            self.moments = self._moments(now)
+        if self.moments and now >= self.moments[0]:
+            self.moments = self.moments[1:]
+            self.daemon.kill()
+            self.daemon.wait()
+            self.killed += 1
+            self.daemon = self._start_daemon()
 
     def _moments(self, starts_at):
         """Draw the moments of death, all while orders still come in and money still moves."""
         seconds = sorted(self.random.uniform(60, 6 * 3600) for _ in range(self.kills))
         return [starts_at + timedelta(seconds=after) for after in seconds]
-
-    def _kill(self, daemon):
-        time.sleep(self.random.uniform(0, 0.05))
-        daemon.kill()
-        daemon.wait()
-        self.killed += 1
-        return self._start_daemon()
 
     def done(self) -> Counter[tuple[object, ...]]:
         """Count everything rekon found and did, by the purchase it was about."""

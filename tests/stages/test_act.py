@@ -7,9 +7,9 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from rekon.domain.breaks import BreakKind
-from rekon.domain.refund import voucher_key
+from rekon.domain.refund import RefundState, voucher_key
 from rekon.sandbox import traits
-from rekon.sandbox.traits import Traits, delivered, failed
+from rekon.sandbox.traits import Traits, accepted, delivered, failed
 from rekon.stages import act, check, decide
 from rekon.stages.act import payouts
 from rekon.store import agents, approvals, intake, journal, leases, limits, refunds, schema, staff, vouchers
@@ -282,13 +282,49 @@ async def test_a_source_without_a_gateway_waits_for_a_person(set_up):
     assert bench.tampering.calls == []
 
 
-async def test_books_restored_from_a_backup_move_nothing(set_up):
+async def test_a_refund_that_lost_its_gateway_on_the_way_goes_on_counting(set_up):
     bench = await asked_for(set_up)
-    await act.work(replace(bench.context, restored_epoch=True))
-    assert (refund_of(bench)["state"], bench.tampering.calls) == ("awaiting_approval", [])
+    bench.tampering.words = ["lost"]
+    await act.work(bench.context)
+    bench.context = replace(bench.context, connectors=replace(bench.context.connectors, gateways={}))
+    await bench.forward(HALF_A_MINUTE)
+    await act.work(bench.context)
+    row = refund_of(bench)
+    assert (row["state"], row["automatic"], row["submitted_at"] is not None) == ("unknown", True, True)
 
 
 # Limits.
+
+
+@pytest.mark.parametrize(("provider", "state"), [("digiflazz", "awaiting_approval"), ("iak", "settled")])
+async def test_a_halt_of_one_provider_stops_what_goes_back_on_its_word(set_up, provider, state):
+    bench = await asked_for(set_up)
+    bench.store.write(limits.halt, scope=limits.scope_of(provider), reason="aneh", by="Sari", now=bench.now)
+    assert await settle(bench, 0, 60) == state
+    assert refund_of(bench)["hold_reason"] == ("HALT digiflazz: aneh" if state != "settled" else "")
+
+
+async def test_a_halt_of_a_provider_leaves_what_our_own_books_prove(set_up):
+    play = plays.Play()
+    steps = (accepted("digiflazz"), delivered("digiflazz", 20))
+    play.sell("twice", Traits(steps=steps, debited_again_after=10), provider="digiflazz")
+    bench = await set_up(play.story(minutes=6000))
+    bench.store.write(limits.halt, scope=limits.scope_of("digiflazz"), reason="aneh", by="Sari", now=bench.now)
+    await bench.beats(330, 60, 60, 60, 60, 60, 60)
+    assert refund_of(bench)["state"] == "settled"
+
+
+async def test_approved_money_waits_for_the_halt_of_its_provider_too(set_up):
+    bench = await asked_for(set_up)
+    row = refund_of(bench)
+    bench.store.write(refunds.move, row, to=RefundState.AWAITING_APPROVAL, automatic=False)
+    row = refund_of(bench)
+    bench.store.write(refunds.move, row, to=RefundState.APPROVED, due_at=bench.now)
+    bench.store.write(limits.halt, scope=limits.scope_of("digiflazz"), reason="aneh", by="Sari", now=bench.now)
+    await act.work(bench.context)
+    assert (refund_of(bench)["state"], tells(bench)) == ("approved", 0)
+    bench.store.write(limits.resume, scope=limits.scope_of("digiflazz"))
+    assert await settle(bench, 61) == "settled"
 
 
 async def test_a_halt_stops_automatic_money(set_up):

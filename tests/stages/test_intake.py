@@ -442,7 +442,8 @@ async def test_reading_changes_nothing_at_the_server(shop, server):
 def built(url, folder=""):
     source = {"sql_url": url, "sql_preset": "laravel_ppob"} if url else {"drop_folder": folder}
     server = {"secret": "s" * 32, "callback_token": "t" * 32}
-    return list(wiring.build_feeds(Settings.model_validate({"server": server, "sources": {"toko": source}})))
+    settings = Settings.model_validate({"server": server, "sources": {"toko": source}})
+    return list(wiring.build_feeds(settings, Path(folder or "/"), []))
 
 
 async def test_a_configured_folder_is_read(set_up, folder):

@@ -10,7 +10,7 @@ from rekon.domain.breaks import BreakKind
 from rekon.domain.decision import Action, Decision
 from rekon.domain.money import Money
 from rekon.domain.transaction import Leg, Transaction, WalletLine
-from rekon.store import books, cases, messages, refunds, schema
+from rekon.store import books, cases, due, health, messages, refunds, schema
 from rekon.store.engine import Store
 from rekon.store.recording import Recorded
 from tests import builders
@@ -98,3 +98,13 @@ def _rows(connection: Connection, table: Table, equal: dict[str, Any]) -> list[d
     for name, value in equal.items():
         query = query.where(table.c[name] == value)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def add_fact(connection: Connection, name: str) -> None:
+    """Write something down in the caller's unit of work."""
+    health.set_fact(connection, name, "yes")
+
+
+def due_at(store: Store, stage: str) -> datetime | None:
+    """Say when a stage has work next."""
+    return store.read(due.times)[stage]

@@ -331,3 +331,14 @@ def race(jobs):
         thread.join()
     assert len(outcomes) == len(jobs)
     return outcomes
+
+
+def test_the_same_person_may_renew_a_word_that_no_longer_counts(store):
+    sari, ratna = hire(store), hire(store, "Ratna", role=Role.SUPERVISOR)
+    refund_id = waiting(store, amount=LARGE)
+    say(store, refund_id, sari)
+    assert refused(store, refund_id, sari, now=NOW + timedelta(hours=23)) is Refusal.ALREADY
+    later = NOW + timedelta(hours=24)
+    assert say(store, refund_id, ratna, now=later).missing
+    assert say(store, refund_id, sari, now=later).state is RefundState.APPROVED
+    assert len(filling.rows(store, schema.approvals)) == 3

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from rekon.domain.books import Agent
+from rekon.domain.money import Money
 from rekon.domain.transaction import OrderStatus
 from rekon.store import books, evaluations, rows, schedule, schema
 from tests import builders
@@ -170,3 +171,18 @@ def test_a_providers_credit_leaves_a_question_in_flight_alone(store):
     line = builders.build_statement_line(amount=50_150)
     store.write(books.record_statement_lines, [(0, line)], now=LATER)
     assert filling.one(store, schema.schedule)["due_at"] == until
+
+
+def test_every_days_balance_of_a_statement_is_kept_and_none_is_changed(store):
+    def edge(balance, *, line_id="closing@1"):
+        line = builders.build_statement_line(amount=0, ref_id="", line_id=line_id)
+        return replace(line, kind="closing", balance_after=Money(balance))
+
+    def take(*lines):
+        return store.write(books.record_statement_lines, list(enumerate(lines)), now=builders.T0)
+
+    assert take(edge(900_000), edge(800_000, line_id="closing@2")).accepted == 2
+    assert take(edge(900_000)).unchanged == 1
+    (conflict,) = take(edge(900_001)).conflicts
+    assert conflict.field == "balance_after"
+    assert [row["balance_after"] for row in filling.rows(store, schema.statement_lines)] == [900_000, 800_000]

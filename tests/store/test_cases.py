@@ -107,13 +107,13 @@ def test_a_felt_case_is_asked_after_once(store, transaction):
     due = builders.at(hours=2)
     store.write(cases.plan_aftercare, case_id, due_at=due)
     assert store.read(cases.felt_without_aftercare, limit=5) == []
-    assert store.read(cases.next_aftercare) == due
+    assert filling.due_at(store, "follow_up") == due
     assert store.read(cases.due_aftercare, now=LATER, limit=5) == []
     assert [row["case_id"] for row in store.read(cases.due_aftercare, now=due, limit=5)] == [case_id]
     store.write(cases.close, case_id, now=due)
     store.write(cases.close, case_id, now=due)
     assert _events(store).count("case.closed") == 1
-    assert store.read(cases.next_aftercare) is None
+    assert filling.due_at(store, "follow_up") is None
 
 
 def test_a_new_break_plans_the_aftercare_anew(store, transaction):
@@ -183,7 +183,7 @@ def test_a_complaint_is_sent_once_chased_and_answered(store, transaction):
     identity = _complain(store, builders.build_leg())
     assert store.write(complaints.record_answer, identity, answer="ok", now=T0) is None
     sent = store.write(complaints.mark_sent, identity, by="petugas", now=T0)
-    assert sent["chase_due_at"] == T0 + complaints.CHASE_AFTER == store.read(complaints.next_chase)
+    assert sent["chase_due_at"] == T0 + complaints.CHASE_AFTER == filling.due_at(store, "follow_up")
     assert store.write(complaints.mark_sent, identity, by="petugas", now=LATER) is None
     chase = T0 + complaints.CHASE_AFTER
     assert [row["complaint_id"] for row in store.read(complaints.due_chases, now=chase, limit=5)] == [identity]
@@ -191,6 +191,6 @@ def test_a_complaint_is_sent_once_chased_and_answered(store, transaction):
     assert store.read(complaints.due_chases, now=chase, limit=5) == []
     answered = store.write(complaints.record_answer, identity, answer="sukses", now=LATER)
     assert (answered["state"], answered["chase_due_at"]) == ("answered", None)
-    assert store.read(complaints.next_chase) is None
+    assert filling.due_at(store, "follow_up") is None
     assert [row["complaint_id"] for row in store.read(complaints.listed, state="answered")] == [identity]
     assert store.read(complaints.listed, state="draft") == []

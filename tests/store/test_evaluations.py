@@ -51,4 +51,4 @@ def test_due_orders_are_taken_oldest_first(store, keys):
 def test_looked_at_orders_wait_or_leave(store, keys):
     store.write(evaluations.settle, {keys[0]: None, keys[1]: LATEST, keys[2]: T0})
     assert _due(store) == {keys[1]: LATEST, keys[2]: T0}
-    assert store.read(evaluations.next_due) == T0
+    assert filling.due_at(store, "decide") == T0

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from decimal import Decimal
 
 from rekon.domain.callback import Verdict
@@ -40,11 +41,11 @@ def test_callbacks_are_read_oldest_first_and_once(store):
     _store(store, b"2")
     first, second = store.write(inbox.unread, limit=5)
     assert (first.body, second.body, first.verdict) == (b"1", b"2", Verdict.SIGNED)
-    assert store.read(inbox.has_unread)
+    assert store.write(inbox.unread, limit=1)
     store.write(inbox.mark_read, [first.id, second.id])
     store.write(inbox.mark_read, [])
     assert store.write(inbox.unread, limit=5) == []
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
 
 
 def test_a_repeated_callback_is_not_read_again(store):
@@ -52,7 +53,7 @@ def test_a_repeated_callback_is_not_read_again(store):
     (one,) = store.write(inbox.unread, limit=5)
     store.write(inbox.mark_read, [one.id])
     _store(store)
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
 
 
 def test_a_report_comes_back_as_it_went_in(store):
@@ -124,11 +125,11 @@ def _read(store, *, ref_id="T1001"):
 def test_a_callback_before_its_order_is_read_again_when_the_order_comes(store):
     _store(store)
     _read(store)
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
     filling.order(store, number="T2")
-    assert not store.read(inbox.has_unread)
+    assert not store.write(inbox.unread, limit=1)
     filling.order(store)
-    assert store.read(inbox.has_unread)
+    assert store.write(inbox.unread, limit=1)
 
 
 def test_a_callback_of_another_provider_with_the_same_reference_stays_early(store):
@@ -142,10 +143,27 @@ def test_a_callback_whose_order_came_while_it_was_read_is_new_again(store):
     _store(store)
     filling.order(store)
     _read(store)
-    assert store.read(inbox.has_unread)
+    assert store.write(inbox.unread, limit=1)
 
 
 def test_a_callback_about_nothing_waits_for_nothing(store):
     _store(store)
     _read(store, ref_id="")
     assert filling.one(store, schema.inbox)["state"] == "read"
+
+
+def test_a_callback_whose_order_never_comes_is_closed_after_a_week(store):
+    _store(store)
+    _read(store)
+    received = filling.one(store, schema.inbox)["received_at"]
+    almost = received + inbox.EARLY_MAX - timedelta(microseconds=1)
+    assert store.write(inbox.close_early, now=almost, limit=5) == []
+    assert filling.due_at(store, "follow_up") == received + inbox.EARLY_MAX
+    (closed,) = store.write(inbox.close_early, now=received + inbox.EARLY_MAX, limit=5)
+    assert (closed["id"], filling.one(store, schema.inbox)["state"]) == (
+        filling.one(store, schema.inbox)["id"],
+        "expired",
+    )
+    filling.order(store)
+    assert not store.write(inbox.unread, limit=1)
+    assert filling.due_at(store, "follow_up") is None

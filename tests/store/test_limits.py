@@ -131,3 +131,20 @@ def test_a_halt_stops_everything_until_it_is_lifted(store, pay):
 def test_a_halt_of_another_scope_is_not_the_global_one(store):
     store.write(limits.halt, scope="provider:iak", reason="x", by="rule", now=NOW)
     assert store.read(limits.halted, limits.GLOBAL) == ""
+
+
+def test_an_agents_day_is_limited_in_rupiah_too(pay):
+    policy = builders.build_policy(agent_day_amount=100_000)
+    assert pay(amount=60_000, agent_id="A1", policy=policy) is None
+    assert pay(amount=40_001, agent_id="A1", policy=policy) == limits.Refusal(
+        "lebih dari Rp 100.000 pengembalian otomatis untuk agen ini dalam 24 jam"
+    )
+    assert pay(amount=40_000, agent_id="A1", policy=policy) is None
+    assert pay(amount=100_000, agent_id="A2", policy=policy) is None
+
+
+def test_who_sells_much_may_get_more_back_in_a_day(store, pay):
+    policy = builders.build_policy(agent_day_amount=1_000)
+    filling.order(store, number="S1", agent_id="A1", price=7_000_000, ordered_at=NOW)
+    assert pay(amount=150_000, agent_id="A1", policy=policy) is None
+    assert pay(amount=10_000, agent_id="A1", policy=policy) is not None

@@ -68,11 +68,11 @@ def test_only_the_one_who_claimed_a_message_writes_what_became_of_it(store):
 
 
 def test_the_next_message_is_the_smallest_due_time(store):
-    assert store.read(messages.next_due) is None
+    assert filling.due_at(store, "tell") is None
     _sent(store, event="old", now=T0)
-    assert store.read(messages.next_due) is None
+    assert filling.due_at(store, "tell") is None
     _add(store, event="new", now=LATER)
-    assert store.read(messages.next_due) == LATER
+    assert filling.due_at(store, "tell") == LATER
 
 
 def test_news_keeps_an_open_promise(store, case_id):
@@ -100,13 +100,13 @@ def test_a_repeated_event_promises_nothing_again(store, case_id):
 def test_a_promise_is_broken_just_after_its_time(store, case_id):
     _add(store, event="a", case_id=case_id, promise_at=LATER)
     assert store.read(messages.due_promises, now=LATER, limit=5) == []
-    broken_at = store.read(messages.next_promise)
+    broken_at = filling.due_at(store, "follow_up")
     assert LATER < broken_at < builders.at(minutes=5, seconds=1)
     (promise,) = store.read(messages.due_promises, now=broken_at, limit=5)
     settle = {"state": "broken", "now": broken_at}
     assert store.write(messages.settle_promise, promise["promise_id"], **settle)
     assert not store.write(messages.settle_promise, promise["promise_id"], **settle)
-    assert store.read(messages.next_promise) is None
+    assert filling.due_at(store, "follow_up") is None
 
 
 def test_the_first_answer_counts(store):
@@ -114,26 +114,16 @@ def test_the_first_answer_counts(store):
     identity = _sent(store, event="a", now=T0)
     assert store.write(messages.record_answer, identity, answer="YA", now=LATER)
     assert not store.write(messages.record_answer, identity, answer="TIDAK", now=LATER)
-    assert store.read(messages.has_new_answers)
     (answer,) = store.read(messages.new_answers, limit=5)
     assert (answer["answer"], answer["at"], answer["template"]) == ("YA", LATER, "M02")
     assert store.read(messages.last_inbound, "A01") == LATER
     store.write(messages.mark_answer, identity)
-    assert not store.read(messages.has_new_answers)
     assert store.read(messages.new_answers, limit=5) == []
 
 
 def test_an_answer_to_no_message_is_nothing(store):
     assert not store.write(messages.record_answer, "msg_none", answer="YA", now=T0)
     assert filling.rows(store, schema.answers) == []
-
-
-def test_the_newest_sent_message_is_the_one_a_bare_yes_answers(store):
-    _sent(store, event="a", now=T0)
-    newest = _sent(store, event="b", now=LATER)
-    _add(store, event="c", now=builders.at(hours=1))
-    assert store.read(messages.newest_of, "A01")["message_id"] == newest
-    assert store.read(messages.newest_of, "A02") is None
 
 
 def test_a_chat_answers_only_what_was_sent_to_it(store):

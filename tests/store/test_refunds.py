@@ -145,10 +145,10 @@ def test_refunds_are_listed_newest_first(store):
 
 
 def test_the_next_refund_step_is_the_smallest_due_time(store):
-    assert store.read(refunds.next_due) is None
+    assert filling.due_at(store, "act") is None
     filling.refund(store, filling.order(store, number="T1"), now=LATER)
     filling.refund(store, filling.order(store, number="T2"), now=T0)
-    assert store.read(refunds.next_due) == T0
+    assert filling.due_at(store, "act") == T0
 
 
 def test_a_server_is_told_once_how_an_order_ended(store):
@@ -163,7 +163,7 @@ def test_a_server_is_told_once_how_an_order_ended(store):
 def test_a_servers_answer_is_kept_by_the_one_who_asked(store):
     transaction = filling.order(store)
     store.write(results.request, transaction, status="failed", serial_number="", reason="", now=T0)
-    assert store.read(results.next_due) == T0
+    assert filling.due_at(store, "act") == T0
     (row,) = store.write(results.claim_due, now=T0, limit=5, lease="mine", lease_until=UNTIL)
     assert not store.write(results.record, row, lease="other", state="accepted", due_at=None, now=LATER)
     assert store.write(results.record, row, lease="mine", state="pending", due_at=LATER, now=T0)
@@ -178,7 +178,7 @@ def test_a_servers_answer_is_kept_by_the_one_who_asked(store):
     assert store.write(results.record, row, lease="again", state="accepted", due_at=None, now=LATER)
     done = filling.one(store, schema.order_results)
     assert (done["state"], done["due_at"], done["answered_at"], done["attempts"]) == ("accepted", None, LATER, 2)
-    assert store.read(results.next_due) is None
+    assert filling.due_at(store, "act") is None
 
 
 def test_a_refund_stands_in_the_dossier_of_its_purchase(store):

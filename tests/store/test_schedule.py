@@ -99,16 +99,6 @@ def test_only_the_plans_that_still_hold_are_written(store):
     assert [row["leg_key"] for row in filling.rows(store, schema.schedule)] == [claimed[0].leg.key, gone.key]
 
 
-def test_a_released_leg_is_due_when_said(store):
-    filling.order(store)
-    _claim(store)
-    store.write(schedule.release, [builders.LEG], lease="other", due_at=LATER)
-    assert filling.one(store, schema.schedule)["lease"] == "mine"
-    store.write(schedule.release, [builders.LEG], lease="mine", due_at=LATER)
-    row = filling.one(store, schema.schedule)
-    assert (row["lease"], row["due_at"]) == (None, LATER)
-
-
 def test_a_hint_makes_the_next_check_due_now(store):
     filling.order(store)
     (due,) = _claim(store)
@@ -139,10 +129,10 @@ def test_a_hint_opens_a_closed_leg_again(store, state):
 
 
 def test_the_next_due_time_is_the_smallest(store):
-    assert store.read(schedule.next_due) is None
+    assert filling.due_at(store, "check") is None
     filling.order(store, number="T1", now=LATER)
     filling.order(store, number="T2", now=T0)
-    assert store.read(schedule.next_due) == T0
+    assert filling.due_at(store, "check") == T0
 
 
 def test_after_a_restart_a_file_gives_all_leases_back(sqlite_store):
@@ -158,3 +148,16 @@ def test_on_postgresql_leases_of_others_are_left_to_end(pg_store):
     _claim(pg_store)
     pg_store.write(leases.release_all, builders.at(seconds=2))
     assert filling.one(pg_store, schema.schedule)["lease"] == "mine"
+
+
+def test_after_a_restart_a_check_that_could_buy_keeps_its_gap(sqlite_store):
+    filling.order(sqlite_store, number="T1", leg={"provider": builders.RESEND})
+    filling.order(sqlite_store, number="T2")
+    claimed = sqlite_store.write(schedule.claim, now=T0, limit=5, lease="mine", lease_until=builders.at(seconds=60))
+    assert len(claimed) == 2
+    sqlite_store.write(leases.release_all, builders.at(seconds=50), resent=[builders.RESEND])
+    rows = filling.rows(sqlite_store, schema.schedule)
+    assert {row["provider"]: (row["lease"], row["due_at"]) for row in rows} == {
+        builders.RESEND: (None, builders.at(seconds=110)),
+        builders.READ_ONLY: (None, builders.at(seconds=50)),
+    }

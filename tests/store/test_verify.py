@@ -5,9 +5,11 @@ import pytest
 from sqlalchemy import text
 
 from rekon.domain import ledger
+from rekon.domain.approval import Role, Word
 from rekon.domain.breaks import BreakKind
 from rekon.domain.refund import RefundState
-from rekon.store import book_wallet, journal, messages, refunds, schema, verify, vouchers
+from rekon.store import approvals, book_wallet, journal, messages, refunds, schema, staff, verify, vouchers
+from rekon.store.approvals import Ballot
 from tests import builders
 from tests.store import databases, filling
 
@@ -246,3 +248,14 @@ def test_verifying_changes_nothing(store, transaction, submitted):
     before = {name: filling.rows(store, table) for name, table in schema.metadata.tables.items()}
     verify.findings(store)
     assert {name: filling.rows(store, table) for name, table in schema.metadata.tables.items()} == before
+
+
+def test_a_refund_that_supervisors_settled_needs_no_credit_line(store, submitted):
+    store.write(staff.add, name="Ratna", role=Role.SUPERVISOR, token="token-Ratna", now=T0)
+    ratna = store.read(approvals.find_person, "token-Ratna")
+    row = filling.one(store, schema.refunds)
+    store.write(refunds.move, row, to=RefundState.UNKNOWN, due_at=None)
+    ballot = Ballot(refund_id=row["refund_id"], person=ratna, word=Word.SETTLED, reason="kredit terlihat di server")
+    store.write(approvals.take, ballot, policy=builders.build_policy(), now=T0)
+    assert filling.one(store, schema.refunds)["state"] == "settled"
+    assert verify.findings(store) == []

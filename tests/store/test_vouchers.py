@@ -86,9 +86,9 @@ def test_an_expired_voucher_is_not_redeemed(store):
 
 def test_a_payment_is_written_by_the_one_who_holds_it(store):
     _issue(store)
-    assert store.read(vouchers.next_due) is None
+    assert filling.due_at(store, "act") is None
     store.write(vouchers.redeem, CODE, agent_id="A01", now=T0)
-    assert store.read(vouchers.next_due) == T0
+    assert filling.due_at(store, "act") == T0
     until = builders.at(seconds=30)
     (row,) = store.write(vouchers.claim_due, now=T0, limit=5, lease="mine", lease_until=until)
     assert store.write(vouchers.claim_due, now=T0, limit=5, lease="other", lease_until=until) == []

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -148,20 +148,30 @@ def wait_until_up(process: subprocess.Popen[bytes], url: str, stage: Stage) -> N
 
 def _watch(stage: Stage, daemon: subprocess.Popen[bytes], *, limit: float, quiet: bool) -> bool:
     """Wait until the story is over, showing it as it goes. Returns whether it took too long."""
-    import httpx
-
     from rekon.cli import demo_view
 
-    started = time.monotonic()
-    with httpx.Client(trust_env=False, timeout=10) as client, demo_view.live(stage, quiet=quiet) as view:
-        while True:
-            clock = client.get(f"{stage.sandbox_url}/clock").json()
-            view(clock["now"])
-            if clock["done"]:
-                return False
+    with demo_view.live(stage, quiet=quiet) as view:
+
+        def look(now: str) -> None:
+            view(now)
             if daemon.poll() is not None:
                 text = f"daemon berhenti dengan kode {daemon.returncode}; lihat {stage.folder / 'daemon.log'}"
                 raise DemoFailedError(text)
+
+        return follow(stage, look, limit=limit)
+
+
+def follow(stage: Stage, look: Callable[[str], None], *, limit: float) -> bool:
+    """Tell `look` the business time twice a second until the story is over. Returns whether it took too long."""
+    import httpx
+
+    started = time.monotonic()
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        while True:
+            clock = client.get(f"{stage.sandbox_url}/clock").json()
+            look(clock["now"])
+            if clock["done"]:
+                return False
             if time.monotonic() - started > limit:
                 return True
             time.sleep(_LOOK_SECONDS)

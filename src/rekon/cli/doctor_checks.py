@@ -63,7 +63,7 @@ def of_settings(config: Path, settings: Settings) -> list[Finding]:
     raw = tomllib.loads(config.read_text(encoding="utf-8"))
     return [
         _readable(config),
-        *_secret_files(raw),
+        *_secret_files(raw, config.resolve().parent),
         *(
             warn("rahasia", f"{place} tertulis langsung di konfigurasi; pindahkan ke berkas")
             for place in _in_clear(raw)
@@ -82,8 +82,8 @@ def _readable(config: Path) -> Finding:
     return ok("konfigurasi", f"{config} terbaca, mode {mode:o}")
 
 
-def _secret_files(raw: object) -> Iterator[Finding]:
-    paths = [Path(path) for path in _files(raw)]
+def _secret_files(raw: object, folder: Path) -> Iterator[Finding]:
+    paths = [folder / path for path in _files(raw)]
     loose = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & _OTHERS]
     yield from (bad("rahasia", f"{path} dapat dibaca orang lain; jalankan chmod 600") for path in loose)
     if paths and not loose:
@@ -137,8 +137,8 @@ def _open_doors(settings: Settings) -> Iterator[Finding]:
     tables: dict[str, Any] = {f"providers.{name}": table for name, table in settings.providers.items()}
     tables |= {f"gateway.{name}": table for name, table in settings.gateway.items()}
     for name, table in tables.items():
-        for permission in ("allow_http", "allow_private"):
-            if getattr(table, permission):
+        for permission in ("allow_http", "allow_private", "forward_allow_http", "forward_allow_private"):
+            if getattr(table, permission, False):
                 yield warn("jaringan", f"{name}.{permission} = true; hanya untuk server sendiri di jaringan sendiri")
 
 

@@ -11,7 +11,7 @@ from rekon.cli import failures
 from rekon.cli.doctor_checks import Finding, bad, ok, warn
 from rekon.cli.output import at
 from rekon.settings import Settings
-from rekon.store import approvals, health, limits, migrate, quarantine
+from rekon.store import approvals, epoch, health, limits, migrate, quarantine, relays
 from rekon.store.engine import Store, check_durability
 from rekon.store.guards import missing_guards
 
@@ -20,6 +20,19 @@ APPROVERS_MIN = 3
 _COUNTED_MAX = 1_000
 _HIGH_WATER = "high_water"
 _BEHIND_MAX = timedelta(seconds=60)
+
+RESTORED_TEXTS = {
+    epoch.Standing.LOST: "basis data ini hasil pemulihan: berkas epoch mencatat niat yang tidak ada di dalamnya",
+    epoch.Standing.OTHER_EPOCH: "berkas epoch milik basis data lain, jadi basis data ini hasil pemulihan",
+    epoch.Standing.NO_FILE: "berkas epoch hilang, jadi tidak terbukti bahwa basis data ini yang terbaru",
+    epoch.Standing.UNREADABLE: "berkas epoch tidak terbaca, jadi tidak terbukti bahwa basis data ini yang terbaru",
+}
+
+_RELAY_TEXTS = {
+    "waiting": "belum sampai ke server",
+    "refused": "ditolak server terus-menerus dan dilewati",
+    "expired": "terlalu lama tidak sampai dan dilewati",
+}
 
 Check = Callable[[Connection], Iterator[Finding]]
 
@@ -36,7 +49,16 @@ def of_store(config: Path, settings: Settings, now: datetime) -> list[Finding]:
         found = [_schema(store), _durability(store)]
         if any(one.level == "bad" for one in found):
             return found
-        checks: tuple[Check, ...] = (_guards, lambda c: _clock(c, now), _staff, _halt, _waiting)
+        path = epoch.path_of(store, state_dir(config))
+        checks: tuple[Check, ...] = (
+            _guards,
+            lambda c: _clock(c, now),
+            lambda c: _epoch(c, path),
+            _staff,
+            _halt,
+            _waiting,
+            _relays,
+        )
         with store.reading() as connection:
             return [*found, *(one for check in checks for one in check(connection))]
     finally:
@@ -79,6 +101,18 @@ def _clock(connection: Connection, now: datetime) -> Iterator[Finding]:
         yield ok("jam", at(now))
 
 
+def _epoch(connection: Connection, path: Path) -> Iterator[Finding]:
+    found = epoch.compare(connection, path)
+    if found.standing in epoch.RESTORED:
+        yield bad(
+            "cadangan",
+            f"{RESTORED_TEXTS[found.standing]}; tidak ada uang, tanya-ulang, atau pesan yang keluar "
+            "sendiri sampai `rekon db reconcile`",
+        )
+    else:
+        yield ok("cadangan", f"niat terakhir nomor {found.stored.number}, cocok dengan {path.name}")
+
+
 def _staff(connection: Connection) -> Iterator[Finding]:
     count = approvals.count_approvers(connection)
     if count < APPROVERS_MIN:
@@ -89,9 +123,16 @@ def _staff(connection: Connection) -> Iterator[Finding]:
 
 
 def _halt(connection: Connection) -> Iterator[Finding]:
-    halt = approvals.find_halt(connection, limits.GLOBAL)
-    if halt is not None:
-        yield warn("henti", f"uang otomatis berhenti sejak {at(halt['opened_at'])}: {halt['reason']}; `rekon resume`")
+    for halt in approvals.list_halts(connection):
+        whose = "" if halt["scope"] == limits.GLOBAL else f" ({halt['scope']})"
+        since = f"berhenti sejak {at(halt['opened_at'])}: {halt['reason']}"
+        yield warn("henti", f"uang otomatis{whose} {since}; `rekon resume`")
+
+
+def _relays(connection: Connection) -> Iterator[Finding]:
+    for row in relays.overview(connection):
+        text = f"{row['provider']}: {row['count']} callback {_RELAY_TEXTS[row['state']]}, sejak {at(row['since'])}"
+        yield warn("terusan", text)
 
 
 def _waiting(connection: Connection) -> Iterator[Finding]:

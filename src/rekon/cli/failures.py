@@ -97,6 +97,9 @@ KNOWN: Mapping[str, _Known] = {
     "rekon.store.engine.WeakDurabilityError": _Known(
         REFUSED, "durability", "Basis data dapat lupa setelah mati listrik", "Ubah setelan yang disebut"
     ),
+    "rekon.store.epoch.RestoredBooksError": _Known(
+        REFUSED, "restored", "Basis data ini hasil pemulihan", "Bandingkan bukunya, lalu `rekon db reconcile`"
+    ),
     "rekon.daemon.AlreadyRunningError": _Known(
         REFUSED, "running", "rekon sudah berjalan", "Hentikan yang lama, atau pakai yang itu"
     ),

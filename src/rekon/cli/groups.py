@@ -35,7 +35,8 @@ class RootGroup(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         del standalone_mode
         if "--help" in words or not any(word.startswith("-") for word in words):
-            _name_panels()
+            _speak_indonesian()
+            _name_help(self)
         try:
             code = super().main(
                 words,
@@ -71,13 +72,25 @@ class RootGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def _name_panels() -> None:
-    """Head the parts of a help page in Indonesian; imported only where a help page may follow."""
+def _speak_indonesian() -> None:
+    """Word what typer itself says on a help page; imported only where a help page may follow."""
     from typer import rich_utils
 
     rich_utils.ARGUMENTS_PANEL_TITLE = "Argumen"
     rich_utils.OPTIONS_PANEL_TITLE = "Opsi"
     rich_utils.COMMANDS_PANEL_TITLE = "Perintah"
+    rich_utils.REQUIRED_LONG_STRING = "[wajib]"
+    rich_utils.DEFAULT_STRING = "[bawaan: {}]"
+    rich_utils.ENVVAR_STRING = "[variabel: {}]"
+
+
+def _name_help(command: Any) -> None:  # noqa: ANN401 - commands and groups of typer's own classes
+    """Word `--help` of a command and of all below it."""
+    option = command.get_help_option(typer.Context(command))
+    if option is not None:
+        option.help = "Perlihatkan bantuan ini."
+    for inner in getattr(command, "commands", {}).values():
+        _name_help(inner)
 
 
 def _tell(failure: failures.Failure, *, as_json: bool) -> None:
@@ -100,4 +113,6 @@ def _load(name: str) -> Any:  # noqa: ANN401 - as above
     app = typer.Typer(add_completion=False)
     importlib.import_module(module).register(app)
     group = get_group(app)
-    return group.commands.get(name, group)
+    command = group.commands.get(name, group)
+    _name_help(command)
+    return command

@@ -19,10 +19,16 @@ def register(app: typer.Typer) -> None:
     app.command("resume")(resume)
 
 
+Provider = Annotated[
+    str, typer.Option("--provider", help="Hanya uang yang kembali atas jawaban penyedia ini; tanpa ini semuanya.")
+]
+
+
 def halt(
-    reason: Annotated[str, typer.Argument(metavar="ALASAN")],
+    reason: Annotated[str, typer.Argument(metavar="ALASAN", help="Sebabnya; ikut tercatat.")],
     config: Config = DEFAULT_CONFIG,
     *,
+    provider: Provider = "",
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -30,34 +36,54 @@ def halt(
     if not reason.strip():
         failures.wrong_use("Sebutkan alasannya: `rekon halt ALASAN`.")
     with house.opened(config) as place:
+        scope = _scope(place, provider)
         who = people.name_if_given(place, token_file)
-        stands = place.store.write(_halt, reason=reason.strip(), who=who, now=place.now)
+        stands = place.store.write(_halt, scope=scope, reason=reason.strip(), who=who, now=place.now)
     if as_json:
-        output.write_json({"halted": True, "reason": stands})
+        output.write_json({"halted": True, "scope": scope, "reason": stands})
     else:
-        output.line(f"Pengembalian otomatis berhenti: {output.printable(stands)}")
-        output.line("Lanjutkan dengan `rekon resume` oleh dua penyelia.")
+        whose = f" {provider}" if provider else ""
+        output.line(f"Pengembalian otomatis{whose} berhenti: {output.printable(stands)}")
+        output.line(
+            f"Lanjutkan dengan `rekon resume{f' --provider {provider}' if provider else ''}` oleh dua penyelia."
+        )
 
 
-def _halt(connection: "Connection", *, reason: str, who: str, now: "datetime") -> str:
+def _scope(place: house.House, provider: str) -> str:
+    """Name the scope; a provider nobody knows would halt nothing."""
+    from rekon import bootstrap
+    from rekon.store import limits
+
+    if not provider:
+        return limits.GLOBAL
+    known = sorted(bootstrap.load_provider_definitions(place.state_dir))
+    if provider not in known:
+        failures.wrong_use(f"Penyedia {provider!r} tidak dikenal. Yang dikenal: {', '.join(known)}.")
+    return limits.scope_of(provider)
+
+
+def _halt(connection: "Connection", *, scope: str, reason: str, who: str, now: "datetime") -> str:
     """Halt, and return the reason that stands: the first one stays."""
     from rekon.store import approvals, limits
 
-    limits.halt(connection, scope=limits.GLOBAL, reason=reason, by=who, now=now)
-    approvals.audit(connection, who=who, what="halt.opened", about=limits.GLOBAL, detail={"reason": reason}, now=now)
-    return limits.halted(connection, limits.GLOBAL)
+    limits.halt(connection, scope=scope, reason=reason, by=who, now=now)
+    approvals.audit(connection, who=who, what="halt.opened", about=scope, detail={"reason": reason}, now=now)
+    return limits.halted(connection, scope)
 
 
-def resume(config: Config = DEFAULT_CONFIG, *, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+def resume(
+    config: Config = DEFAULT_CONFIG, *, provider: Provider = "", token_file: TokenFile = None, as_json: AsJson = False
+) -> None:
     """Izinkan lagi pengembalian otomatis: dua penyelia berbeda, masing-masing sekali, dalam 24 jam."""
     from rekon.domain.approval import NotAllowedError
-    from rekon.store import approvals, limits
+    from rekon.store import approvals
 
     with house.opened(config) as place:
         house.check_clock(place)
+        scope = _scope(place, provider)
         person = people.identify(place, token_file)
         try:
-            done = place.store.write(approvals.agree_to_resume, scope=limits.GLOBAL, person=person, now=place.now)
+            done = place.store.write(approvals.agree_to_resume, scope=scope, person=person, now=place.now)
         except NotAllowedError as error:
             people.refuse(error.refusal, "Melanjutkan")
     if as_json:

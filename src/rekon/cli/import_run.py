@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -148,13 +148,13 @@ def _store(
 def _finish(connection: Connection, plan: Plan, *, name: str, before: Progress, now: datetime) -> Progress:
     """Move the book's mark only now: before the last row it was not complete."""
     if plan.as_of is not None:
-        intake.take(connection, replace(_batch(plan, [], lines=[]), as_of=plan.as_of), now=now)
+        intake.take(connection, replace(_batch(plan, [], lines=()), as_of=plan.as_of), now=now)
     progress = replace(before, finished=True)
     _save(connection, name, progress, now=now)
     return progress
 
 
-def _batch(plan: Plan, rows: list[dict[str, object]], *, lines: list[int]) -> intake.Batch:
+def _batch(plan: Plan, rows: list[dict[str, object]], *, lines: Sequence[int]) -> intake.Batch:
     return intake.Batch(
         book=_STORE_BOOKS[plan.book],
         source=plan.source,

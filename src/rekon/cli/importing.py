@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Masukkan buku dari berkas CSV, JSON Lines, XLSX, atau Parquet.")
 
-File = Annotated[Path, typer.Argument(metavar="BERKAS")]
-Source = Annotated[str, typer.Option("--source", help="Nama sumber, seperti [sources.NAMA] di konfigurasi.")]
+File = Annotated[Path, typer.Argument(metavar="BERKAS", help="Berkas CSV, JSON Lines, XLSX, atau Parquet.")]
+Source = Annotated[str, typer.Option("--source", help="Nama sumber, seperti sources.NAMA di konfigurasi.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Buku lengkap sampai saat ini, ISO-8601.")]
 Zone = Annotated[
     str | None,

@@ -20,7 +20,9 @@ quarantined = typer.Typer(no_args_is_help=True, help="Baris yang belum dapat dit
 app.add_typer(quarantined, name="quarantine")
 
 RowId = Annotated[int, typer.Argument(metavar="ID", help="Nomor baris karantina, dari `list`.")]
-Account = Annotated[str, typer.Option("--account", help="Akun penyedia, untuk baris rekening.")]
+Account = Annotated[
+    str, typer.Option("--account", help="Akun penyedia, untuk baris rekening; bawaan akun yang dipakai waktu diimpor.")
+]
 
 _MASKED = frozenset({"destination", "destination_sent", "address"})
 _HIDDEN = frozenset({"raw_order", "first_reply", "cb_url"})
@@ -115,7 +117,7 @@ def _get(connection: "Connection", identity: int) -> "Row":
 
 @quarantined.command("retry")
 def retry(
-    identity: Annotated[int | None, typer.Argument(metavar="ID")] = None,
+    identity: Annotated[int | None, typer.Argument(metavar="ID", help="Nomor baris karantina, dari `list`.")] = None,
     config: Config = DEFAULT_CONFIG,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Semua baris karantina.")] = False,
@@ -162,7 +164,7 @@ def _take(connection: "Connection", identity: int, *, place: house.House, accoun
         first_line=row["line"],
         zone=ZoneInfo(table.zone) if table else None,
         provider=row["source"] if is_statement else "",
-        account=account,
+        account=account or row["account"] or "",
     )
     taken = intake.take(connection, batch, now=place.now)
     if taken.refused:

@@ -26,7 +26,7 @@ def register(root: typer.Typer) -> None:
 
 @app.command("add")
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAMA")],
+    name: Annotated[str, typer.Argument(metavar="NAMA", help="Nama petugas.")],
     role: Annotated[str, typer.Option("--role", help="staf_billing, penyelia, teknis, atau auditor.")],
     config: Config = DEFAULT_CONFIG,
     *,
@@ -86,7 +86,10 @@ def list_(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
 
 @app.command("disable")
 def disable(
-    name: Annotated[str, typer.Argument(metavar="NAMA")], config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(metavar="NAMA", help="Nama petugas.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Cabut akses petugas; keputusannya yang belum cukup tidak lagi dihitung."""
     with house.opened(config) as place:

@@ -45,6 +45,10 @@ class Desk:
     read_telegram: Callable[[bytes], Any]
     acknowledge_telegram: Callable[[Any], Mapping[str, str] | None]
     zones: Mapping[str, str]
+    fronts: frozenset[str] = frozenset()
+    """Providers whose callbacks rekon takes for the server and passes on."""
+    copies: frozenset[str] = frozenset()
+    """Providers whose callbacks the server takes and copies to rekon."""
     is_alive: Callable[[], bool]
 
     def knows_key(self, given: str) -> bool:

@@ -217,6 +217,15 @@ def refuse_resume(person: Person, *, agreed: Sequence[Said], halt: str, now: dat
     return None
 
 
+def refuse_reconcile(person: Person, *, reason: str) -> Refusal | None:
+    """Say why this person may not declare restored books reconciled, or None."""
+    if not person.active:
+        return Refusal.DISABLED
+    if person.role not in _SUPERVISES:
+        return Refusal.ROLE
+    return None if reason.strip() else Refusal.NO_REASON
+
+
 def may_resume(*, agreed: Sequence[Said], halt: str, now: datetime) -> bool:
     """Say whether two different supervisors agreed to lift this very halt within a day."""
     return len(_agreed_to(agreed, halt=halt, now=now)) > 1

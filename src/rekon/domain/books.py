@@ -32,5 +32,5 @@ class StatementLine:
     ref_id: str
     amount: Money
     kind: str
-    """charge, reversal, deposit or other."""
+    """charge, reversal, deposit or other; opening and closing are balances and move nothing."""
     balance_after: Money | None = None

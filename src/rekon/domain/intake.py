@@ -75,6 +75,10 @@ class StatementKind(StrEnum):
     REVERSAL = "reversal"
     DEPOSIT = "deposit"
     OTHER = "other"
+    OPENING = "opening"
+    """The balance before the first line; it moves nothing."""
+    CLOSING = "closing"
+    """The balance after the last line; it moves nothing."""
 
 
 class Zone(StrEnum):
@@ -156,6 +160,8 @@ _ZONES = {"WIB": Zone.WIB, "WITA": Zone.WITA, "WIT": Zone.WIT} | {member.value: 
 _WALLET_SIGNS = {WalletLineKind.DEBIT: -1, WalletLineKind.REFUND: 1}
 _STATEMENT_SIGNS = {StatementKind.CHARGE: -1, StatementKind.REVERSAL: 1, StatementKind.DEPOSIT: 1}
 """Which sign a kind must have; the others may have either. One table a book: equal words mean different things."""
+
+_BALANCES = frozenset({StatementKind.OPENING, StatementKind.CLOSING})
 
 _PROVIDER_MAX = 64
 _SHORT_MAX = 32
@@ -257,6 +263,8 @@ def parse_statement_line(row: Row, *, provider: str, account: str, zone: tzinfo 
     """
     _refuse_other_shapes(row)
     kind = read.word(row, "kind", _STATEMENT_KINDS)
+    if kind in _BALANCES:
+        return _balance_line(row, kind, provider=provider, account=account, zone=zone, now=now)
     return StatementLine(
         provider=provider,
         account=account,
@@ -266,6 +274,28 @@ def parse_statement_line(row: Row, *, provider: str, account: str, zone: tzinfo 
         amount=_signed_amount(row, kind, sign=_STATEMENT_SIGNS.get(kind, 0)),
         kind=kind.value,
         balance_after=_optional_money(read.signed(row, "balance_after")),
+    )
+
+
+def _balance_line(
+    row: Row, kind: StatementKind, *, provider: str, account: str, zone: tzinfo | None, now: datetime
+) -> StatementLine:
+    """Read an opening or closing balance. Statements of every day call theirs alike, so its instant is its identity."""
+    posted_at = read.instant(row, "posted_at", zone=zone, latest=now + FUTURE_TOLERANCE)
+    balance = read.signed(row, "balance_after")
+    if balance is None:
+        _refuse("balance_after", REQUIRED)
+    if read.signed(row, "amount"):
+        _refuse("amount", f"harus 0 untuk {kind.value}: saldo tidak memindahkan uang")
+    return StatementLine(
+        provider=provider,
+        account=account,
+        line_id=f"{kind.value}@{posted_at.isoformat()}",
+        posted_at=posted_at,
+        ref_id="",
+        amount=Money(0),
+        kind=kind.value,
+        balance_after=Money(balance),
     )
 
 

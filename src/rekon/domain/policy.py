@@ -91,6 +91,8 @@ class Policy:
     breaker_count: int = 30
     breaker_amount: int = 2_000_000
     agent_day_count: int = 5
+    agent_day_amount: int = 1_050_000
+    """Five of the largest automatic refunds."""
     agent_day_share_percent: int = 15
     voucher_month_budget: int = 500_000
     voucher_days: int = 30

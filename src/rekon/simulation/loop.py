@@ -42,7 +42,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._ready.rotate(-self._rng.randrange(len(self._ready)))
         handle = self._ready.popleft()
         if not handle._cancelled:  # noqa: SLF001 - an event loop owns its handles
-            handle._run()  # noqa: SLF001
+            handle._run()  # noqa: SLF001 - an event loop owns its handles
 
     def _next_timers(self) -> None:
         if not self._scheduled:
@@ -51,7 +51,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._seconds = max(self._seconds, self._scheduled[0].when())
         while self._scheduled and self._scheduled[0].when() <= self._seconds:
             timer = heapq.heappop(self._scheduled)
-            timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001
+            timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001 - an event loop owns its handles
             self._ready.append(timer)
 
     def run_in_executor(  # inline: threads would bring their own order

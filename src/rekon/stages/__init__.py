@@ -7,7 +7,7 @@ Start reading at `check.py`; `context.py` is what every stage is given.
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from rekon.stages import act, check, decide, follow_up, tell
+from rekon.stages import act, check, decide, follow_up, relay, tell
 from rekon.stages.context import Context
 
 
@@ -24,6 +24,7 @@ FLOW: tuple[Stage, ...] = (
     Stage("act", act.work),
     Stage("tell", tell.work),
     Stage("follow_up", follow_up.work),
+    Stage("relay", relay.work),
 )
 """The order in which the daemon walks. INTAKE stands before it: the API writes at once, files and databases have
 their own beat."""

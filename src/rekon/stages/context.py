@@ -14,11 +14,13 @@ from rekon.connectors.gateways.contract import Gateway
 from rekon.connectors.providers.account import ProviderAccount
 from rekon.connectors.providers.client import ProviderClient
 from rekon.connectors.providers.definition import Definition
+from rekon.connectors.providers.relay import RelayTarget
 from rekon.connectors.sources.sql import SqlSource
 from rekon.domain.message import Reasons, TemplateBook
 from rekon.domain.policy import CheckKind, Policy, ProviderRules
 from rekon.store.dossier import SourceRules
 from rekon.store.engine import Connection, Store
+from rekon.store.epoch import EpochKeeper
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -128,6 +130,8 @@ class Connectors:
     """By source; the name `book` is rekon's own wallet."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     feeds: tuple[Feed, ...] = ()
+    relays: Mapping[str, RelayTarget] = field(default_factory=dict)
+    """By provider: where the callbacks go that rekon takes for the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +151,30 @@ class Context:
     secret: bytes = field(repr=False)
     """Signs answer links and derives voucher codes."""
     connectors: Connectors = field(default_factory=Connectors)
-    restored_epoch: bool = False
-    """The database came back from a backup: no automatic effects until it is reconciled."""
+    epoch: EpochKeeper | None = None
+    """Tells a restored backup from a crash; None where nothing outlives the program."""
+
+    @property
+    def restored_epoch(self) -> bool:
+        """Say whether the database came back from a backup: no automatic effects until it is reconciled."""
+        return self.epoch is not None and self.epoch.restored is not None
+
+    async def look_at_epoch(self) -> None:
+        """Compare the database with its epoch file, and say once what that changed."""
+        if self.epoch is None:
+            return
+        before, found = self.epoch.restored, await self.run(self.epoch.look)
+        if self.restored_epoch and before is None:
+            log.error("books.restored", standing=found.value, advice="compare the books, then `rekon db reconcile`")
+        elif before is not None and not self.restored_epoch:
+            log.info("books.reconciled")
+
+    async def intend(self, function: Callable[[Connection], T], *, has_intent: Callable[[T], bool] = bool) -> T:
+        """Run a store function that may write intents; the epoch file moves up before its result comes back."""
+        keeper = self.epoch
+        if keeper is None:
+            return await self.run(lambda: self.store.write(function))
+        return await self.run(lambda: keeper.intend(function, has_intent=has_intent))
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a store function in a unit of work of its own."""

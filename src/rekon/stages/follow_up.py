@@ -12,7 +12,7 @@ from rekon.domain.money import format_rupiah
 from rekon.domain.msisdn import mask
 from rekon.domain.wording import plain_status
 from rekon.stages.context import Context, log
-from rekon.store import agents, cases, complaints, messages, vouchers
+from rekon.store import agents, cases, complaints, inbox, messages, vouchers
 from rekon.store.engine import Connection
 
 BATCH = 100
@@ -36,6 +36,7 @@ def look_after(connection: Connection, *, context: Context, now: datetime) -> in
         + _plan_aftercare(connection)
         + _aftercare(connection, context=context, now=now)
         + _chases(connection, now=now)
+        + _close_early(connection, now=now)
     )
 
 
@@ -205,3 +206,11 @@ def _chases(connection: Connection, *, now: datetime) -> int:
             text = f"Laporan ke {row['provider']} belum dijawab; ingatkan penyedia"
             cases.add_event(connection, case_id, kind="complaint.unanswered", text=text, now=now)
     return len(due)
+
+
+def _close_early(connection: Connection, *, now: datetime) -> int:
+    """Stop waiting for orders that never came: somebody else bought there, or our server never told us."""
+    closed = inbox.close_early(connection, now=now, limit=BATCH)
+    for row in closed:
+        log.warning("callback.expired", provider=row["provider"], inbox=row["id"])
+    return len(closed)

@@ -20,6 +20,9 @@ Row = messages.Row
 async def work(context: Context) -> int:
     """Send one batch of waiting messages. Returns how many were tried."""
     now, lease = context.clock(), context.mint()
+    if context.restored_epoch:
+        await context.write(messages.put_off, now=now, until=now + LEASE)
+        return 0
     claimed = await context.write(messages.claim_due, now=now, limit=BATCH, lease=lease, lease_until=now + LEASE)
     if claimed:
         deliveries = await asyncio.gather(*(_send(context, row) for row in claimed))

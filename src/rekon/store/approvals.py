@@ -22,7 +22,6 @@ from rekon.store.tables_books import IS_OURS
 Row = Mapping[Any, Any]
 
 _ABOUT_UNKNOWN = frozenset({Word.SETTLED, Word.FAILED})
-_SETTLE_AGREED = "refund.settle_agreed"
 _RESUME_AGREED = "halt.resume_agreed"
 _MADE_BY_STAFF = ("refund.requested", "refund.edited")
 """Audit words of whoever asked for a refund or changed its amount; that person cannot be its checker."""
@@ -76,7 +75,7 @@ def question_of(connection: Connection, row: Row) -> Question:
         amount=row["amount"],
         digest=row["digest"],
         makers=_makers(connection, row["refund_id"]),
-        said=(*_approvals(connection, row["refund_id"]), *_agreed(connection, _SETTLE_AGREED, row["refund_id"])),
+        said=(*_approvals(connection, row["refund_id"]), *_agreed(connection, staff.SETTLE_AGREED, row["refund_id"])),
     )
 
 
@@ -163,7 +162,7 @@ def _reject(connection: Connection, row: Row, ballot: Ballot, *, now: datetime) 
 
 def _settle(connection: Connection, row: Row, ballot: Ballot, *, policy: Policy, now: datetime) -> Decided:
     """Take a supervisor's word on an UNKNOWN refund. It stands in the audit; above the limit two must say the same."""
-    _audit(connection, row, ballot, what=_SETTLE_AGREED, now=now)
+    _audit(connection, row, ballot, what=staff.SETTLE_AGREED, now=now)
     question = question_of(connection, row)
     if not approval.is_enough(question, ballot.word, policy=policy, now=now):
         _move(connection, row, to=RefundState.UNKNOWN, due_at=None)
@@ -229,6 +228,12 @@ def find_halt(connection: Connection, scope: str) -> Row | None:
     """Find the HALT of a scope."""
     query = select(schema.halts).where(schema.halts.c.scope == scope)
     return connection.execute(query).mappings().one_or_none()
+
+
+def list_halts(connection: Connection) -> Sequence[Row]:
+    """List every HALT that stands, the oldest first."""
+    h = schema.halts.c
+    return connection.execute(select(schema.halts).order_by(h.opened_at, h.scope)).mappings().all()
 
 
 def audit(connection: Connection, *, who: str, what: str, about: str, detail: Mapping[str, Any], now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, func, literal, select, update
 
 from rekon.domain.books import Agent, StatementLine
+from rekon.domain.intake import StatementKind
 from rekon.domain.transaction import WalletLine, transaction_key
 from rekon.store import evaluations, schedule, schema
 from rekon.store.inserts import Upsert, insert_rows, upsert, upsert_in, wait_turn
@@ -33,6 +34,8 @@ __all__ = [
 
 _MARKS = select(schema.marks)
 _AMOUNT_DIFFERS = "jumlah berbeda dari baris yang sudah tercatat"
+_BALANCE_DIFFERS = "saldo berbeda dari yang sudah tercatat untuk saat yang sama"
+_BALANCES = frozenset({StatementKind.OPENING.value, StatementKind.CLOSING.value})
 _OTHER = "berbeda dari baris yang sudah tercatat; periksa sumbernya"
 _WALLET_COLUMNS = (
     "key",
@@ -158,7 +161,7 @@ def record_statement_lines(
     for provider in sorted({line.provider for _, line in rows}):
         wait_turn(connection, f"statement:{provider}")
     keyed = [(index, f"{line.provider}:{line.account}:{line.line_id}", line) for index, line in rows]
-    known = existing(connection, s.key, [key for _, key, _ in keyed], s.amount, s.ref_id)
+    known = existing(connection, s.key, [key for _, key, _ in keyed], s.amount, s.ref_id, s.balance_after)
     fresh: dict[str, StatementLine] = {}
     for index, key, line in keyed:
         before = known.get(key) or fresh.get(key)
@@ -169,6 +172,8 @@ def record_statement_lines(
             done.conflicts.append(Conflict(index, "amount", _AMOUNT_DIFFERS))
         elif before.ref_id != line.ref_id:
             done.conflicts.append(Conflict(index, "ref_id", _OTHER))
+        elif line.kind in _BALANCES and before.balance_after != line.balance_after:
+            done.conflicts.append(Conflict(index, "balance_after", _BALANCE_DIFFERS))
         else:
             done.unchanged += 1
     recorded_at = micros(now)

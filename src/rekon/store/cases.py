@@ -11,7 +11,6 @@ from rekon.domain.breaks import NEXT_BREAK_STATES, BreakKind, BreakState
 from rekon.domain.decision import stable_id
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.due import first_aftercare
 from rekon.store.inserts import upsert
 from rekon.store.tables_cases import AWAITS_AFTERCARE, IS_UNPLANNED
 
@@ -207,11 +206,6 @@ def due_aftercare(connection: Connection, *, now: datetime, limit: int) -> list[
     query = select(schema.cases).where(c.aftercare_due_at <= now, text(AWAITS_AFTERCARE))
     query = query.order_by(c.aftercare_due_at, c.case_id).limit(limit)
     return list(connection.execute(query).mappings())
-
-
-def next_aftercare(connection: Connection) -> datetime | None:
-    """Say when the next aftercare is due."""
-    return first_aftercare(connection)
 
 
 def plan_aftercare(connection: Connection, case_id: str, *, due_at: datetime) -> None:

@@ -10,7 +10,6 @@ from rekon.domain.breaks import BreakKind
 from rekon.domain.decision import stable_id
 from rekon.domain.transaction import Leg
 from rekon.store import schema
-from rekon.store.due import first_chase
 from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
@@ -89,8 +88,3 @@ def plan_chase(connection: Connection, complaint_id: str, *, due_at: datetime | 
     """Plan the next reminder, or none."""
     c = schema.complaints.c
     connection.execute(update(schema.complaints).where(c.complaint_id == complaint_id).values(chase_due_at=due_at))
-
-
-def next_chase(connection: Connection) -> datetime | None:
-    """Say when the next reminder is due."""
-    return first_chase(connection)

@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Label, ScalarSelect, Select, Table, func, select, text, type_coerce
 
 from rekon.store import schema
-from rekon.store.tables_books import IS_NEW
+from rekon.store.inbox import EARLY_MAX
+from rekon.store.tables_books import IS_EARLY, IS_NEW
 from rekon.store.tables_cases import AWAITS_AFTERCARE, IS_UNPLANNED
 from rekon.store.tables_effects import IS_OPEN
-from rekon.store.types import Instant
+from rekon.store.types import Instant, span
 
 
 def _first(table: Table, column: str = "due_at") -> Select[datetime | None]:
@@ -28,6 +29,9 @@ _PROMISES: Select[datetime | None] = select(
 ).where(text(IS_OPEN))
 """A promise is broken just after its time: news in the last instant still keeps it."""
 _UNREAD = _first_where(schema.inbox, "received_at", IS_NEW)
+_EARLY: Select[datetime | None] = select(
+    type_coerce(func.min(type_coerce(schema.inbox.c.received_at, BigInteger)) + span(EARLY_MAX), Instant)
+).where(text(IS_EARLY))
 _NEW_ANSWERS = _first_where(schema.answers, "at", IS_NEW)
 _UNPLANNED = _first_where(schema.cases, "resolved_at", IS_UNPLANNED)
 
@@ -36,7 +40,8 @@ _TIMES: dict[str, tuple[Select[datetime | None], ...]] = {
     "decide": (_first(schema.evaluations),),
     "act": (_first(schema.refunds), _first(schema.order_results), _first(schema.vouchers)),
     "tell": (_first(schema.messages),),
-    "follow_up": (_NEW_ANSWERS, _UNPLANNED, _AFTERCARE, _PROMISES, _CHASES),
+    "relay": (_first(schema.relay_queue),),
+    "follow_up": (_NEW_ANSWERS, _UNPLANNED, _AFTERCARE, _PROMISES, _CHASES, _EARLY),
 }
 
 
@@ -59,28 +64,3 @@ def times(connection: Connection) -> dict[str, datetime | None]:
         stage: min((at for n in range(len(parts)) if (at := row[f"{stage}_{n}"]) is not None), default=None)
         for stage, parts in _TIMES.items()
     }
-
-
-def first_due(connection: Connection, table: Table) -> datetime | None:
-    """Say when the first row of a table is due."""
-    return _read(connection, _first(table))
-
-
-def first_promise(connection: Connection) -> datetime | None:
-    """Say when the first open promise is broken."""
-    return _read(connection, _PROMISES)
-
-
-def first_aftercare(connection: Connection) -> datetime | None:
-    """Say when the first resolved case is asked after."""
-    return _read(connection, _AFTERCARE)
-
-
-def first_chase(connection: Connection) -> datetime | None:
-    """Say when the first provider is reminded of a complaint."""
-    return _read(connection, _CHASES)
-
-
-def _read(connection: Connection, query: Select[datetime | None]) -> datetime | None:
-    found: datetime | None = connection.execute(query).scalar_one()
-    return found

@@ -14,8 +14,6 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from rekon.store.guards import missing_guards
-
 __all__ = [
     "Connection",
     "NestedUnitOfWorkError",
@@ -23,7 +21,6 @@ __all__ = [
     "Store",
     "WeakDurabilityError",
     "check_durability",
-    "unguarded",
 ]
 
 P = ParamSpec("P")
@@ -231,8 +228,3 @@ def check_durability(connection: Connection) -> None:
         if value == "off":
             message = f"PostgreSQL runs with {name} = off; set it to on"
             raise WeakDurabilityError(message)
-
-
-def unguarded(connection: Connection) -> list[str]:
-    """Name the append-only guards that are missing."""
-    return missing_guards(connection)

@@ -19,7 +19,6 @@ from sqlalchemy import (
 
 from rekon.domain.transaction import OrderStatus
 from rekon.store import schema
-from rekon.store.due import first_due
 from rekon.store.inserts import Upsert, insert_rows, upsert, upsert_in
 from rekon.store.recording import among, by_provider
 from rekon.store.types import Instant, micros, span
@@ -119,8 +118,3 @@ def settle(connection: Connection, next_due: Mapping[str, datetime | None]) -> N
     later = [{"looked_at": key, "due_at": due} for key, due in next_due.items() if due is not None]
     if later:
         connection.execute(_LATER, later)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next transaction is due."""
-    return first_due(connection, schema.evaluations)

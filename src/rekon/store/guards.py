@@ -66,15 +66,3 @@ def missing_guards(connection: Connection) -> list[str]:
     present = {(name, table) for name, table in connection.execute(text(query))}
     wanted = [(f"guard_{table.name}{suffix}", table.name) for table in APPEND_ONLY for suffix in suffixes]
     return [name for name, table in wanted if (name, table) not in present]
-
-
-def check_guards(connection: Connection) -> None:
-    """Refuse a database whose append-only tables could be changed.
-
-    Raises:
-        MissingGuardError: naming the guards that are missing.
-    """
-    missing = missing_guards(connection)
-    if missing:
-        message = f"guards are missing: {', '.join(missing)}; run `rekon db upgrade`"
-        raise MissingGuardError(message)

@@ -1,20 +1,26 @@
 """The durable inbox of callbacks: stored before the sender hears 2xx, read by CHECK (I13)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, exists, select, text, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from rekon.domain.callback import Verdict
-from rekon.store import schema
+from rekon.store import relays, schema
 from rekon.store.inserts import upsert_in, wait_turn
 from rekon.store.recording import among, by_provider
+from rekon.store.relays import Envelope
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 
+Row = Mapping[Any, Any]
+
+EARLY_MAX = timedelta(days=7)
+"""So long a callback waits for its order; a server that reports later than this has other troubles."""
 _EARLY_TURN = "early callbacks"
 """Orders that come in and callbacks that come before them take turns, so that neither passes the other unseen."""
 
@@ -41,9 +47,19 @@ class StoredCallback:
 
 
 def store(
-    connection: Connection, *, provider: str, body: bytes, content_type: str, verdict: Verdict, now: datetime
+    connection: Connection,
+    *,
+    provider: str,
+    body: bytes,
+    content_type: str,
+    verdict: Verdict,
+    now: datetime,
+    envelope: Envelope | None = None,
 ) -> bool:
-    """Keep a verified callback. A repetition is counted, not stored again. Returns whether it is new."""
+    """Keep a verified callback. A repetition is counted, not stored again. Returns whether it is new.
+
+    With an envelope a new one is also kept for the server, in the same unit of work.
+    """
     fingerprint = hashlib.sha256(body).hexdigest()
     row = {
         "provider": provider,
@@ -56,16 +72,19 @@ def store(
         "copies": 1,
         "received_at": now,
     }
-    return bool(connection.execute(_storing(connection.dialect.name), row).scalar_one() == 1)
+    identity, copies = connection.execute(_storing(connection.dialect.name), row).one()
+    if copies == 1 and envelope is not None:
+        relays.keep(connection, identity, envelope, provider=provider, now=now)
+    return bool(copies == 1)
 
 
 @cache
-def _storing(dialect: str) -> ReturningInsert[int]:
+def _storing(dialect: str) -> ReturningInsert[int, int]:
     copies = schema.inbox.c.copies
     statement = upsert_in(dialect, schema.inbox).on_conflict_do_update(
         index_elements=["provider", "fingerprint"], set_={"copies": copies + 1}
     )
-    return statement.returning(copies)
+    return statement.returning(schema.inbox.c.id, copies)
 
 
 def unread(connection: Connection, *, limit: int) -> list[StoredCallback]:
@@ -90,12 +109,6 @@ def mark_read(connection: Connection, ids: Sequence[int], *, state: str = "read"
         connection.execute(_MARK, {"ids": ids, "state": state})
 
 
-def has_unread(connection: Connection) -> bool:
-    """Say whether a callback waits."""
-    query = select(schema.inbox.c.id).where(text(IS_NEW)).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def keep_early(connection: Connection, identity: int, *, ref_id: str) -> None:
     """Keep a callback that came before its order: providers are often quicker than the server's own report.
 
@@ -108,6 +121,15 @@ def keep_early(connection: Connection, identity: int, *, ref_id: str) -> None:
     has_come = exists().where(legs.provider == i.provider, legs.ref_id == ref_id)
     state = case((has_come, "new"), else_="early")
     connection.execute(update(schema.inbox).where(i.id == identity).values(state=state, ref_id=ref_id))
+
+
+def close_early(connection: Connection, *, now: datetime, limit: int) -> Sequence[Row]:
+    """Close callbacks whose order never came. They stay in the inbox, and say `expired`. Returns id and provider."""
+    i = schema.inbox.c
+    old = select(i.id, i.provider).where(text(IS_EARLY), i.received_at <= now - EARLY_MAX)
+    found = connection.execute(old.order_by(i.received_at, i.id).limit(limit)).mappings().all()
+    mark_read(connection, [row["id"] for row in found], state="expired")
+    return found
 
 
 def wake(connection: Connection, refs: Sequence[tuple[str, str]]) -> None:

@@ -62,6 +62,7 @@ def take(connection: Connection, batch: Batch, *, now: datetime) -> Taken:
         book=batch.book,
         origin=batch.origin,
         lines=[batch.line_of(one.index) for one in refused],
+        account=batch.account,
         now=now,
     )
     if batch.as_of is not None:

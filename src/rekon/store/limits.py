@@ -3,6 +3,7 @@
 No counter is kept anywhere else, so a restart, a second daemon or a lowered limit cannot lose or double one.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ _WEEK = timedelta(days=7)
 _HISTORY_DAYS = 28
 _TIMES_USUAL = 3
 GLOBAL = "all"
+_PROVIDER = "provider:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,29 @@ def take_turn(connection: Connection) -> None:
 
 
 def check(
-    connection: Connection, *, agent_id: str, amount: int, never_formed: bool, policy: Policy, now: datetime
+    connection: Connection,
+    *,
+    agent_id: str,
+    amount: int,
+    never_formed: bool,
+    policy: Policy,
+    now: datetime,
+    providers: Sequence[str] = (),
 ) -> Refusal | None:
-    """Say whether one more automatic refund fits every window, or why not (rulebook G6, 3.3)."""
-    stopped = halted(connection, GLOBAL)
-    if stopped:
-        return Refusal(f"HALT: {stopped}")
+    """Say whether one more automatic refund fits every window, or why not (rulebook G6, 3.3).
+
+    `providers` are those on whose word it goes back; the HALT of each counts.
+    """
+    for scope in scopes(providers):
+        stopped = halted(connection, scope)
+        if stopped:
+            return Refusal(f"{_named(scope)}: {stopped}")
     frozen = connection.execute(
         select(schema.agents.c.frozen_because).where(schema.agents.c.agent_id == agent_id)
     ).scalar_one_or_none()
     if frozen:
         return Refusal(f"agen dibekukan: {frozen}")
-    today = _agent_day(connection, agent_id, policy=policy, now=now)
+    today = _agent_day(connection, agent_id, amount, policy=policy, now=now)
     if today:
         return Refusal(today)
     return None if never_formed else _velocity(connection, amount, policy=policy, now=now)
@@ -85,17 +98,34 @@ def _is_same_hour(now: datetime) -> ColumnElement[bool]:
     return age % span(_DAY) < span(_HOUR)
 
 
-def _agent_day(connection: Connection, agent_id: str, *, policy: Policy, now: datetime) -> str:
+def _agent_day(connection: Connection, agent_id: str, amount: int, *, policy: Policy, now: datetime) -> str:
+    """Compare the agent's last 24 hours with a share of his usual day, in number and in rupiah alike (3.3)."""
     r, t = schema.refunds.c, schema.transactions.c
-    today = select(func.count()).where(r.agent_id == agent_id, r.automatic.is_(True), r.submitted_at > now - _DAY)
-    sold = (
-        select(func.count()).select_from(schema.transactions).where(t.agent_id == agent_id, t.ordered_at > now - _WEEK)
-    )
-    weekly = connection.execute(sold).scalar_one()
-    limit = max(policy.agent_day_count, weekly * policy.agent_day_share_percent // 700)
-    if connection.execute(today).scalar_one() + 1 > limit:
-        return f"lebih dari {limit} pengembalian otomatis untuk agen ini dalam 24 jam"
+    mine = (r.agent_id == agent_id, r.automatic.is_(True), r.submitted_at > now - _DAY)
+    count, total = connection.execute(select(func.count(), func.coalesce(func.sum(r.amount), 0)).where(*mine)).one()
+    week = (t.agent_id == agent_id, t.ordered_at > now - _WEEK)
+    sold, worth = connection.execute(select(func.count(), func.coalesce(func.sum(t.price), 0)).where(*week)).one()
+    count_limit = max(policy.agent_day_count, sold * policy.agent_day_share_percent // 700)
+    amount_limit = max(policy.agent_day_amount, int(worth) * policy.agent_day_share_percent // 700)
+    if count + 1 > count_limit:
+        return f"lebih dari {count_limit} pengembalian otomatis untuk agen ini dalam 24 jam"
+    if int(total) + amount > amount_limit:
+        return f"lebih dari {format_rupiah(amount_limit)} pengembalian otomatis untuk agen ini dalam 24 jam"
     return ""
+
+
+def scope_of(provider: str) -> str:
+    """Name the scope of one provider's HALT."""
+    return f"{_PROVIDER}{provider}"
+
+
+def scopes(providers: Iterable[str]) -> list[str]:
+    """List the scopes whose HALT stops money that goes back on these providers' word."""
+    return [GLOBAL, *(scope_of(provider) for provider in providers)]
+
+
+def _named(scope: str) -> str:
+    return "HALT" if scope == GLOBAL else f"HALT {scope.removeprefix(_PROVIDER)}"
 
 
 def halted(connection: Connection, scope: str) -> str:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, select, text, update
 
 from rekon.domain.decision import stable_id
 from rekon.store import schema
-from rekon.store.due import first_due, first_promise
 from rekon.store.inserts import upsert
 from rekon.store.tables_effects import IS_NEW, IS_OPEN
 
@@ -118,6 +117,12 @@ def claim_due(connection: Connection, *, now: datetime, limit: int, lease: str, 
     return found
 
 
+def put_off(connection: Connection, *, now: datetime, until: datetime) -> None:
+    """Let every message that is due wait longer."""
+    m = schema.messages.c
+    connection.execute(update(schema.messages).where(m.due_at <= now).values(due_at=until))
+
+
 def record(connection: Connection, row: Row, *, lease: str, **values: object) -> bool:
     """Write what became of a message, fenced by the lease."""
     m = schema.messages.c
@@ -125,11 +130,6 @@ def record(connection: Connection, row: Row, *, lease: str, **values: object) ->
         update(schema.messages).where(m.message_id == row["message_id"], m.lease == lease).values(lease=None, **values)
     )
     return connection.execute(change.returning(m.message_id)).first() is not None
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next message is due."""
-    return first_due(connection, schema.messages)
 
 
 def find(connection: Connection, identity: str) -> Row | None:
@@ -143,13 +143,6 @@ def alerts(connection: Connection, agent_id: str, *, limit: int = 100) -> Sequen
     m = schema.messages.c
     query = select(schema.messages).where(m.agent_id == agent_id, m.audience == "agent")
     return connection.execute(query.order_by(m.created_at.desc(), m.message_id).limit(limit)).mappings().all()
-
-
-def newest_of(connection: Connection, agent_id: str) -> Row | None:
-    """Find the message a bare YA or TIDAK answers: the newest one sent to this agent."""
-    m = schema.messages.c
-    query = select(schema.messages).where(m.agent_id == agent_id, m.audience == "agent", m.state == "sent")
-    return connection.execute(query.order_by(m.sent_at.desc(), m.message_id).limit(1)).mappings().one_or_none()
 
 
 def record_answer(connection: Connection, identity: str, *, answer: str, now: datetime) -> bool:
@@ -172,12 +165,6 @@ def new_answers(connection: Connection, *, limit: int) -> Sequence[Row]:
     return connection.execute(query).mappings().all()
 
 
-def has_new_answers(connection: Connection) -> bool:
-    """Say whether an answer waits."""
-    query = select(schema.answers.c.message_id).where(_IS_NEW_ANSWER).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def mark_answer(connection: Connection, identity: str) -> None:
     """Note that an answer was acted on."""
     connection.execute(update(schema.answers).where(schema.answers.c.message_id == identity).values(state="done"))
@@ -198,11 +185,6 @@ def settle_promise(connection: Connection, promise_id: str, *, state: str, now: 
         update(schema.promises).where(p.promise_id == promise_id, p.state == "open").values(state=state, settled_at=now)
     )
     return connection.execute(change.returning(p.promise_id)).first() is not None
-
-
-def next_promise(connection: Connection) -> datetime | None:
-    """Say when the next open promise is broken."""
-    return first_promise(connection)
 
 
 def last_inbound(connection: Connection, agent_id: str) -> datetime | None:

@@ -35,18 +35,20 @@ def keep(
     origin: str,
     lines: Sequence[int],
     now: datetime,
+    account: str = "",
 ) -> None:
     """Keep refused rows, each with its line; the same row of a book is kept once, however often its source sends it."""
     rows = []
     for one, line in zip(refused, lines, strict=True):
         plain = _plain(one.row)
-        mark = json.dumps([source, book, plain], sort_keys=True)
+        mark = json.dumps([source, book, plain, *([account] if account else [])], sort_keys=True)
         rows.append(
             {
                 "source": source,
                 "book": book,
                 "origin": origin,
                 "line": line,
+                "account": account,
                 "field": one.field,
                 "reason": one.reason,
                 "row": plain,

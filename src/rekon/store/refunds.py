@@ -10,7 +10,6 @@ from rekon.domain.decision import RULE_VERSION, Decision, evidence_digest, stabl
 from rekon.domain.refund import RefundState, check_refund_move, refund_key
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.due import first_due
 from rekon.store.inserts import upsert
 from rekon.store.tables_effects import NEEDS_A_PERSON
 
@@ -93,11 +92,6 @@ def move(connection: Connection, row: Row, *, to: RefundState, lease: str | None
         change = change.where(r.lease == lease)
     change = change.values(state=to, version=row["version"] + 1, lease=None, **values)
     return connection.execute(change.returning(r.refund_id)).first() is not None
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next refund is due for a step."""
-    return first_due(connection, schema.refunds)
 
 
 def waiting(connection: Connection) -> Sequence[Row]:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, select, update
 from rekon.domain.refund import result_key
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.due import first_due
 from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
@@ -56,8 +55,3 @@ def record(connection: Connection, row: Row, *, lease: str, state: str, due_at: 
     if due_at is None:
         change = change.values(answered_at=now)
     return connection.execute(change.returning(o.key)).first() is not None
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next intent is due."""
-    return first_due(connection, schema.order_results)

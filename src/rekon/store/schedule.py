@@ -10,7 +10,6 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, select, upd
 
 from rekon.domain.transaction import Leg, LegState
 from rekon.store import rows, schema
-from rekon.store.due import first_due
 from rekon.store.inserts import Upsert, insert_rows, upsert_in
 from rekon.store.recording import among, by_provider
 from rekon.store.types import micros
@@ -167,12 +166,6 @@ def _change_rows(connection: Connection, values: Sequence[dict[str, Any]], *, le
         connection.execute(_CHANGE_ROW, [{**one, "held": lease} for one in values])
 
 
-def release(connection: Connection, keys: Sequence[str], *, lease: str, due_at: datetime) -> None:
-    """Give claimed legs back unasked, e.g. when the provider's limit was reached."""
-    s = schema.schedule
-    connection.execute(update(s).where(s.c.leg_key.in_(keys), s.c.lease == lease).values(due_at=due_at, lease=None))
-
-
 def hasten(connection: Connection, leg_key: str, *, provider: str, now: datetime) -> None:
     """Make the next check of a leg due now: a hint arrived, or money needs a fresh word. A leased row stays leased."""
     row = {"leg_key": leg_key, "provider": provider, "due_at": now}
@@ -195,8 +188,3 @@ def hasten_leg(connection: Connection, leg_key: str, *, now: datetime) -> None:
     c = schema.legs.c
     provider = connection.execute(select(c.provider).where(c.key == leg_key)).scalar_one()
     hasten(connection, leg_key, provider=provider, now=now)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next leg is due."""
-    return first_due(connection, schema.schedule)

@@ -12,6 +12,9 @@ from rekon.store import schema
 
 Row = Mapping[Any, Any]
 
+SETTLE_AGREED = "refund.settle_agreed"
+"""Audit word of a supervisor who says what became of an UNKNOWN refund."""
+
 
 def token_hash(token: str) -> str:
     """Hash a personal token. Tokens are 256 random bits, so a plain hash is enough."""
@@ -32,13 +35,6 @@ def add(connection: Connection, *, name: str, role: str, token: str, now: dateti
     return staff_id
 
 
-def find_by_token(connection: Connection, token: str) -> Row | None:
-    """Find the active member of staff a token belongs to."""
-    s = schema.staff.c
-    query = select(schema.staff).where(s.token_hash == token_hash(token), s.active.is_(True))
-    return connection.execute(query).mappings().one_or_none()
-
-
 def disable(connection: Connection, name: str) -> bool:
     """Take a member of staff's access away."""
     s = schema.staff.c
@@ -50,13 +46,6 @@ def listed(connection: Connection) -> list[Row]:
     """List staff by name."""
     s = schema.staff.c
     return list(connection.execute(select(s.name, s.role, s.active, s.added_at).order_by(s.name)).mappings())
-
-
-def approvals_of(connection: Connection, refund_id: str) -> list[Row]:
-    """Read who decided what about a refund."""
-    a, s = schema.approvals.c, schema.staff.c
-    query = select(schema.approvals, s.role, s.name).join(schema.staff, s.staff_id == a.staff_id)
-    return list(connection.execute(query.where(a.refund_id == refund_id).order_by(a.id)).mappings())
 
 
 def record_decision(

@@ -205,6 +205,7 @@ quarantine = Table(
     Column("fingerprint", String(64), nullable=False, unique=True),
     Column("state", String(12), nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    Column("account", Quoted(64)),
     index_where(IS_WAITING, "ix_quarantine_waiting", "id"),
 )
 
@@ -233,4 +234,32 @@ inbox = Table(
     UniqueConstraint("provider", "fingerprint"),
     index_where(IS_NEW, "ix_inbox_new", "id"),
     index_where(IS_EARLY, "ix_inbox_early", "provider", "ref_id"),
+    index_where(IS_EARLY, "ix_inbox_early_age", "received_at"),
 )
+
+relays = Table(
+    "relays",
+    metadata,
+    Column("inbox_id", Serial, ForeignKey("inbox.id"), primary_key=True, autoincrement=False),
+    Column("provider", String(64), nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("query", LargeBinary, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("note", Quoted(200), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    index_where(IS_WAITING, "ix_relays_waiting", "provider", "inbox_id"),
+)
+"""Callbacks that the server has to get too, with everything but the body, which stands in the inbox."""
+
+relay_queue = Table(
+    "relay_queue",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", String(40)),
+)
+"""When each provider's callbacks are passed on next: one row a provider, so that they leave in their order."""

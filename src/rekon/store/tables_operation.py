@@ -38,10 +38,13 @@ approvals = Table(
     Column("reason", Quoted(400), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("at", Instant, nullable=False),
-    UniqueConstraint("refund_id", "staff_id", "digest"),
+    UniqueConstraint("refund_id", "staff_id", "digest", "at"),
     Index("ix_approvals_staff", "staff_id", "at"),
 )
-"""Who agreed to what. Append-only; changed evidence has another digest and is decided anew (I17)."""
+"""Who agreed to what. Append-only; changed evidence has another digest and is decided anew (I17).
+
+A word counts for a day, after which the same person may say it again.
+"""
 
 journal_entries = Table(
     "journal_entries",
@@ -126,3 +129,13 @@ facts_of_life = Table(
     Column("value", String(200), nullable=False),
 )
 """Epoch, high-water mark and the like: one value a name."""
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+)
+"""One row a unit of work that meant to act outside. The newest stands in a file too, so that a restored backup is told
+from a crash (design 9). Append-only."""

@@ -28,7 +28,7 @@ from rekon.domain.money import format_rupiah
 from rekon.domain.outcome import FailureClass, Outcome, ReportSource
 from rekon.domain.refund import COUNTS_AS_CREDIT, VOUCHER_PREFIX, RefundState
 from rekon.domain.transaction import ChargedAccount, LegState, OrderStatus, SendState, WalletLineKind
-from rekon.store import forbidden_writes, schema
+from rekon.store import forbidden_writes, schema, staff
 from rekon.store.engine import Store
 from rekon.store.guards import missing_guards
 from rekon.store.tables_books import IS_OURS
@@ -133,11 +133,17 @@ def refunds_within_debits(connection: Connection) -> list[Finding]:
 
 
 def settled_refunds_seen(connection: Connection) -> list[Finding]:
-    """A settled refund has a credit with its key and amount, in the outside wallet or in rekon's own (design 5)."""
+    """A settled refund has a credit with its key and amount, in the outside wallet or in rekon's own (design 5).
+
+    One that supervisors settled has their word in the audit instead: they saw the credit where rekon could not.
+    """
     r, w, b = schema.refunds.c, schema.wallet_lines.c, schema.book_lines.c
     outside = exists().where(w.reference == r.key, text(f"wallet_lines.{IS_OURS}"), w.amount == r.amount)
     own = exists().where(b.key == r.key, b.amount == r.amount)
-    query = select(r.key).where(r.state == RefundState.SETTLED.value, ~outside, ~own).order_by(r.key).limit(LISTED_MAX)
+    a = schema.audit.c
+    by_staff = exists().where(a.what == staff.SETTLE_AGREED, a.about == r.refund_id)
+    unseen = select(r.key).where(r.state == RefundState.SETTLED.value, ~outside, ~own, ~by_staff)
+    query = unseen.order_by(r.key).limit(LISTED_MAX)
     return [
         Finding(rule="refunds.seen", subject=key, text="tercatat selesai, tetapi kreditnya tidak ada di mutasi saldo")
         for key in connection.execute(query).scalars()

@@ -11,7 +11,6 @@ from rekon.domain.decision import RULE_VERSION
 from rekon.domain.policy import Policy
 from rekon.domain.transaction import Transaction
 from rekon.store import schema
-from rekon.store.due import first_due
 from rekon.store.inserts import upsert, wait_turn
 
 Row = Mapping[Any, Any]
@@ -107,11 +106,6 @@ def record(connection: Connection, row: Row, *, lease: str, **values: object) ->
     values = {"lease": None, **values}
     change = update(schema.vouchers).where(v.code == row["code"], v.lease == lease).values(**values)
     return connection.execute(change.returning(v.code)).first() is not None
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Say when the next voucher payment is due."""
-    return first_due(connection, schema.vouchers)
 
 
 def listed(connection: Connection, *, agent_id: str | None = None, limit: int = 200) -> Sequence[Row]:

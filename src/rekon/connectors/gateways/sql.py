@@ -160,6 +160,11 @@ class SqlGateway:
             raise WalletUnreadableError(NOT_OFFERED, is_unsupported=True)
         return await self._run(lambda: self._wallet(transaction_id))
 
+    @property
+    def setup(self) -> tuple[str, ...]:
+        """The statements `set_up` runs, for a person to read first."""
+        return tuple(self._plan.setup)
+
     def set_up(self) -> None:
         """Create what the plan needs in the server's database; for the operator's one-time command, never at start."""
         with self._engine.begin() as connection:

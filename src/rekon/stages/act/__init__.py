@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from rekon.connectors.gateways.contract import (
     Gateway,
@@ -28,6 +29,7 @@ from rekon.domain.intake import RowError, parse_wallet_line
 from rekon.domain.money import Money
 from rekon.domain.refund import RefundState
 from rekon.domain.sla import WIB
+from rekon.domain.transaction import SendState
 from rekon.stages.act.patience import ATTEMPTS_MAX, HALTED_WAIT, may_tell_again
 from rekon.stages.act.payouts import step_voucher
 from rekon.stages.context import Context, log
@@ -45,7 +47,7 @@ Row = refunds.Row
 async def work(context: Context) -> int:
     """Take one step for a batch of due refunds, order results and vouchers. Returns how many steps were taken."""
     now, lease = context.clock(), context.mint()
-    claimed = await context.write(_claim_all, lease=lease, now=now)
+    claimed = await context.intend(partial(_claim_all, lease=lease, now=now), has_intent=lambda found: bool(found[1]))
     jobs: list[Awaitable[None]] = []
     for claimed_rows, step in zip(claimed, (_step_refund, _step_result, step_voucher), strict=True):
         jobs += [step(context, row, lease=lease) for row in claimed_rows]
@@ -66,6 +68,8 @@ def _claim_all(
 
 async def _step_refund(context: Context, row: Row, *, lease: str) -> None:
     gateway = context.connectors.gateways.get(row["source"])
+    if context.restored_epoch and row["state"] == RefundState.SUBMITTED:
+        return  # its lease ends by itself, and it is asked about once the books are reconciled
     if gateway is None or context.restored_epoch:
         reason = "sumber ini tidak punya jalan pengembalian" if gateway is None else "basis data hasil pemulihan"
         await context.write(_hold, row=row, lease=lease, reason=reason)
@@ -76,7 +80,7 @@ async def _step_refund(context: Context, row: Row, *, lease: str) -> None:
     if await _read_wallet(context, row, gateway) is None:
         await context.write(_postpone, row=row, lease=lease, now=context.clock())
         return
-    submitted = await context.write(submit, context=context, row=row, lease=lease, now=context.clock())
+    submitted = await context.intend(partial(submit, context=context, row=row, lease=lease, now=context.clock()))
     if submitted is not None:
         await _pay(context, submitted, gateway, lease=lease)
 
@@ -135,24 +139,8 @@ def submit(connection: Connection, *, context: Context, row: Row, lease: str, no
         return None
     if not _still_agreed(connection, row, asked, lease=lease):
         return None
-    if not row["automatic"] and limits.halted(connection, limits.GLOBAL):
-        refunds.move(connection, row, to=RefundState(row["state"]), lease=lease, due_at=now + HALTED_WAIT)
+    if not _may_move(connection, row, one, context=context, lease=lease, now=now):
         return None
-    if row["automatic"]:
-        refused = limits.check(
-            connection,
-            agent_id=row["agent_id"],
-            amount=row["amount"],
-            never_formed=row["never_formed"],
-            policy=context.policy,
-            now=now,
-        )
-        if refused is not None:
-            if refused.halts:
-                limits.halt(connection, scope=limits.GLOBAL, reason=refused.reason, by="rule", now=now)
-            _hold(connection, row=row, lease=lease, reason=refused.reason)
-            evaluations.touch(connection, [row["transaction_key"]], due_at=now)
-            return None
     provider = "" if row["break_kind"] == BreakKind.DEBITED_TWICE or not one.legs else one.legs[-1].provider
     moved = refunds.move(
         connection, row, to=RefundState.SUBMITTED, lease=lease, submitted_at=now, due_at=now + LEASE, attempts=0
@@ -164,6 +152,41 @@ def submit(connection: Connection, *, context: Context, row: Row, lease: str, no
     )
     refunds.hold_lease(connection, row["refund_id"], lease=lease)
     return refunds.get(connection, row["refund_id"])
+
+
+def _may_move(
+    connection: Connection, row: Row, one: dossier.Dossier, *, context: Context, lease: str, now: datetime
+) -> bool:
+    """Ask HALTs and limits. Approved money waits for a HALT to end; automatic money goes before a person (I18)."""
+    proved_by = _proved_by(row, one)
+    if not row["automatic"]:
+        if not any(limits.halted(connection, scope) for scope in limits.scopes(proved_by)):
+            return True
+        refunds.move(connection, row, to=RefundState(row["state"]), lease=lease, due_at=now + HALTED_WAIT)
+        return False
+    refused = limits.check(
+        connection,
+        agent_id=row["agent_id"],
+        amount=row["amount"],
+        never_formed=row["never_formed"],
+        providers=proved_by,
+        policy=context.policy,
+        now=now,
+    )
+    if refused is None:
+        return True
+    if refused.halts:
+        limits.halt(connection, scope=limits.GLOBAL, reason=refused.reason, by="rule", now=now)
+    _hold(connection, row=row, lease=lease, reason=refused.reason)
+    evaluations.touch(connection, [row["transaction_key"]], due_at=now)
+    return False
+
+
+def _proved_by(row: Row, one: dossier.Dossier) -> list[str]:
+    """Name the providers on whose word this money goes back; none where our own books prove it."""
+    if row["break_kind"] == BreakKind.DEBITED_TWICE:
+        return []
+    return sorted({leg.provider for leg in one.legs if leg.send_state is not SendState.NOT_SENT})
 
 
 def _decide_again(one: dossier.Dossier, row: Row, *, context: Context, now: datetime) -> list[Decision]:
@@ -214,9 +237,11 @@ def _still_agreed(connection: Connection, row: Row, asked: Decision, *, lease: s
 
 
 def _hold(connection: Connection, *, row: Row, lease: str, reason: str) -> None:
-    """Put a refund before a person. Nothing was sent."""
-    to = RefundState.AWAITING_APPROVAL if row["state"] != RefundState.SUBMITTED else RefundState.UNKNOWN
-    refunds.move(connection, row, to=to, lease=lease, due_at=None, automatic=False, hold_reason=reason[:200])
+    """Put a refund before a person. One that may have been sent stays automatic: the limits go on counting it."""
+    was_sent = row["state"] == RefundState.SUBMITTED
+    to = RefundState.UNKNOWN if was_sent else RefundState.AWAITING_APPROVAL
+    automatic = was_sent and row["automatic"]
+    refunds.move(connection, row, to=to, lease=lease, due_at=None, automatic=automatic, hold_reason=reason[:200])
 
 
 async def _pay(context: Context, row: Row, gateway: Gateway, *, lease: str) -> None:
@@ -318,6 +343,8 @@ def _unknown(connection: Connection, *, row: Row, lease: str, note: str) -> None
 
 
 async def _step_result(context: Context, row: Row, *, lease: str) -> None:
+    if context.restored_epoch:
+        return
     gateway = context.connectors.gateways.get(row["source"])
     if gateway is None:
         answer = ResultAnswer(state=ResultState.UNSUPPORTED)

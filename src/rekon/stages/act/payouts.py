@@ -18,6 +18,8 @@ Row = vouchers.Row
 async def step_voucher(context: Context, row: Row, *, lease: str) -> None:
     """Pay a voucher out as wallet credit, with the same care as a refund."""
     gateway = context.connectors.gateways.get(row["source"])
+    if context.restored_epoch and row["sent_at"] is not None:
+        return
     if gateway is None or context.restored_epoch:
         await context.write(partial(vouchers.record, row=row, lease=lease, due_at=None, state="unknown"))
         return
@@ -34,7 +36,7 @@ async def step_voucher(context: Context, row: Row, *, lease: str) -> None:
         await context.write(partial(vouchers.record, row=row, lease=lease, due_at=now + HALTED_WAIT))
         return
     if row["sent_at"] is None:
-        if not await context.write(vouchers.mark_sent, row, lease=lease, now=now):
+        if not await context.intend(partial(vouchers.mark_sent, row=row, lease=lease, now=now)):
             return
         answer = await gateway.pay(order)
     elif gateway.gateway_class is GatewayClass.G0:

@@ -40,7 +40,8 @@ async def work(context: Context) -> int:
     async with asyncio.TaskGroup() as tasks:
         answers = Gathering[Answered](tasks)
         while True:
-            asks, count = await context.write(take_in, context=context, lease=lease, now=context.clock())
+            reading = partial(take_in, context=context, lease=lease, now=context.clock())
+            asks, count = await context.intend(reading, has_intent=lambda found: _may_buy(context, found[0]))
             done += count
             await _ask_all(context, asks, answers)
             is_last = count < BATCH or loop.time() >= ends_at
@@ -55,6 +56,10 @@ def _ahead(context: Context) -> int:
     """Say how many questions may be open when the next are claimed: as many again as providers take at once."""
     asked = {provider for provider, _ in context.connectors.clients}
     return sum(2 * context.connectors.definitions[provider].limits.concurrency for provider in asked)
+
+
+def _may_buy(context: Context, asks: Sequence[Case]) -> bool:
+    return any(context.rules_of(case.leg.provider).check is CheckKind.RESEND for case in asks)
 
 
 def take_in(connection: Connection, *, context: Context, lease: str, now: datetime) -> tuple[list[Case], int]:
