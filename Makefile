@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 ARGS ?=
+SEEDS ?= 200
 
 # The first interpreter that is new enough. `make PYTHON=/path/to/python3 ...` chooses another one.
 ifeq ($(origin PYTHON),undefined)
@@ -24,7 +25,7 @@ PROJECT := $(VENV)/.project
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check setup lint format types contracts tests story bench clean
+.PHONY: help demo test check setup lint format types contracts tests story bench sim clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -60,6 +61,9 @@ story: $(TOOLS) $(PROJECT) ## the whole demonstration as a test, judged from out
 
 bench: $(TOOLS) $(PROJECT) ## measure against baselines of the same run (some minutes); ARGS="--json", "--full", "--only checks"
 	$(BIN)/python -m benchmarks $(ARGS)
+
+sim: $(TOOLS) $(PROJECT) ## rehearse SEEDS days in virtual time, with faults drawn from each seed
+	$(BIN)/python -m rekon.simulation --seeds $(SEEDS) $(ARGS)
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

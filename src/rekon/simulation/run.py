@@ -25,7 +25,12 @@ FATES_MAX: Final = 5
 _HOURS: Final = 1.5
 _TAIL_HOURS: Final = 46.5
 _CALM_AFTER: Final = timedelta(hours=30)
-_QUIET: Final = {"push_seconds": 30, "heartbeat_seconds": 120, "rest_seconds": 300}
+_QUIET: Final = {
+    "push_seconds": 30,
+    "heartbeat_seconds": 240,
+    "statement_seconds": 1_800,
+    "rest_seconds": 900,
+}
 """A server pushes less often than in the demonstration, and rests when nothing happens: two days have to be short."""
 _RETRY: Final = 5.0
 _DEAD_SECONDS: Final = (1.0, 90.0)
