@@ -30,7 +30,7 @@ _BUSY_MILLISECONDS = 5_000
 _READERS = 4
 _CHECKPOINT_PAGES = 8_000
 """About 32 MB of log between two checkpoints: the default moved every page back dozens of times a minute."""
-_CACHE_KIBIBYTES = -32_000
+_CACHE_KIBIBYTES = -16_000
 _ATTEMPTS_MAX = 5
 _TRY_AGAIN = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: PostgreSQL undid everything, and the same unit of work may simply run again."""
