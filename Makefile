@@ -25,7 +25,7 @@ PROJECT := $(VENV)/.project
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check setup lint format types contracts tests story bench sim clean
+.PHONY: help demo test check setup lint format types contracts tests story bench sim mutants clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -64,6 +64,9 @@ bench: $(TOOLS) $(PROJECT) ## measure against baselines of the same run (some mi
 
 sim: $(TOOLS) $(PROJECT) ## rehearse SEEDS days in virtual time, with faults drawn from each seed
 	$(BIN)/python -m rekon.simulation --seeds $(SEEDS) $(ARGS)
+
+mutants: $(TOOLS) $(PROJECT) ## plant known defects and see that the simulator finds each
+	$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from rekon.simulation import oracles
 from rekon.simulation.run import run
 from tests.simulation import mutants
 
-SEEDS = range(1, 25)
+SEEDS = range(1, 17)
 QUICK = ("M2 a server error is a failure", "M7 no hold", "M31 pays beside the server")
 
 
@@ -37,8 +38,7 @@ def test_a_planted_defect_is_found(name):
 
 
 def test_no_oracle_names_a_planted_defect():
-    with open(oracles.__file__, encoding="utf-8") as file:
-        text = file.read()
+    text = Path(oracles.__file__).read_text(encoding="utf-8")
     assert [name for name in mutants.MUTANTS if name.split()[0] in text] == []
 
 
@@ -52,8 +52,8 @@ def played_alone(*words):
 
 def test_the_same_seeds_tell_the_same_story_in_every_process(tmp_path):
     state = tmp_path / "tally.json"
-    whole = played_alone("--seeds", "3", "--first", "26")
-    played_alone("--seeds", "2", "--first", "26", "--state", str(state))
-    resumed = played_alone("--seeds", "3", "--first", "26", "--state", str(state))
+    whole = played_alone("--seeds", "2", "--first", "36")
+    played_alone("--seeds", "1", "--first", "36", "--state", str(state))
+    resumed = played_alone("--seeds", "2", "--first", "36", "--state", str(state))
     assert whole["trace_hash"] == resumed["trace_hash"]
-    assert (whole["seeds"], whole["violations"], resumed["seeds"]) == (3, 0, 3)
+    assert (whole["seeds"], whole["violations"], resumed["seeds"]) == (2, 0, 2)
