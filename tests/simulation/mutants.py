@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 import structlog
@@ -29,6 +30,7 @@ from rekon.simulation import life
 from rekon.simulation.run import run
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+DEFINITIONS = life._definitions
 SEEDS = 50
 _HTTP_OK = 200
 _SERVER_ERROR = 500
@@ -71,6 +73,29 @@ def one_reading(patch):
 
 def unknown_ref_asked(patch):
     patch.setattr(inquiry, "_purchase_danger", lambda _definition, *, leg, proof: None)
+
+
+def no_age_guard(patch):
+    honest = inquiry.find_danger
+
+    def find(definition, **named):
+        danger = honest(definition, **named)
+        return None if danger is inquiry.Unsafe.TOO_OLD else danger
+
+    patch.setattr(inquiry, "find_danger", find)
+    patch.setattr("rekon.simulation.life._definitions", _ageless)
+
+
+@cache
+def _ageless():
+    return {
+        name: replace(definition, inquiry=replace(definition.inquiry, max_age_days=100_000))
+        for name, definition in DEFINITIONS().items()
+    }
+
+
+def a_fault_of_ours_is_a_failure(patch):
+    _misread(lambda answer, reading: reading.failure_class is FailureClass.CHECK_ERROR)(patch)
 
 
 def signature_skipped(patch):
@@ -139,6 +164,8 @@ MUTANTS: dict[str, Plant] = {
         lambda answer, _: "html" in answer.content_type and answer.http_status == _HTTP_OK
     ),
     "M6 an unknown reference is sent again": unknown_ref_asked,
+    "M5 no limit of age": no_age_guard,
+    "M26 a fault of ours is a failure": a_fault_of_ours_is_a_failure,
     "M7 no hold": no_hold,
     "M7b one reading is enough": one_reading,
     "M9 a new key for every try": new_key_each_time,

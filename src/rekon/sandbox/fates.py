@@ -22,6 +22,7 @@ STORY_STARTS: Final = datetime(2026, 11, 16, 9, 0, tzinfo=WIB)
 IMPORTED_AGES: Final = (81, 81, 81, 400, 400, 400)
 """Days that orders of long ago have been pending when the story starts."""
 _ATTEMPTS: Final = 40
+_SHARE_WITH_OLD_ORDER: Final = 0.3
 _SHARE_OF_TOKO: Final = 0.65
 
 
@@ -60,7 +61,8 @@ def tell_short_story(
     rng = Random(f"short/{seed}")
     teller = _Teller(rng, window=timedelta(hours=hours), starts_at=starts_at)
     recipes = rng.choices(fate_recipes.RECIPES, weights=[recipe.count for recipe in fate_recipes.RECIPES], k=fates)
-    return teller.tell_of(recipes, seed=seed, tail=timedelta(hours=tail_hours))
+    told = teller.tell_of(recipes, seed=seed, tail=timedelta(hours=tail_hours))
+    return teller.with_an_old_order(told) if rng.random() < _SHARE_WITH_OLD_ORDER else told
 
 
 def on_grid(at: datetime) -> datetime:
@@ -105,6 +107,14 @@ class _Teller:
             agents=tuple(agent for agent in self._agents if (agent.source, agent.agent_id) in known),
             sales=_numbered(sales),
         )
+
+    def with_an_old_order(self, story: Story) -> Story:
+        """Add one of the orders that have been pending for ages, with its agent."""
+        old = self._rng.choice(self._imported())
+        agents = {agent.agent_id: agent for agent in (*story.agents, *self._agents)}
+        known = {agent.agent_id for agent in story.agents} | {old.agent_id}
+        kept = tuple(agent for agent in agents.values() if agent.agent_id in known)
+        return replace(story, agents=kept, imported=(old,))
 
     def _special(self, recipe: Recipe) -> list[Sale]:
         sales: list[Sale] = []

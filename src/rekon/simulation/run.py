@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Final
 
 from rekon.connectors.gateways.contract import GatewayClass
+from rekon.sandbox.dialects.core import PlannedCore
 from rekon.sandbox.fates import tell_short_story
 from rekon.sandbox.story import Story
 from rekon.sandbox.world import Knobs, World
@@ -65,7 +67,7 @@ class Simulation:
 
     def __init__(self, story: Story, drawn: Weather, rng: Random) -> None:
         """Set the stage; nothing moves yet."""
-        self.story = story
+        self.story = story = weather.noisy(story, drawn.noise, rng)
         self.weather = drawn
         self.rng = rng
         self.memory = Memory()
@@ -97,6 +99,7 @@ class Simulation:
     async def _play(self) -> None:
         self._stirred = asyncio.Event()
         self.world.start()
+        self._plan_own_side()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._turn_the_world())
             for number in range(self.weather.daemons):
@@ -104,6 +107,17 @@ class Simulation:
             if self.weather.has_staff:
                 tasks.create_task(staff.work(self.memory, self.now, self.rng, until=self.story.ends_at))
         self.world.close(self.now())
+
+    def _plan_own_side(self) -> None:
+        """Have Digiflazz refuse every question for a while, as if our address or key were wrong."""
+        if self.weather.own_side is None:
+            return
+        code, first, last = self.weather.own_side
+        core = self.world.cores["digiflazz"]
+        for hour, word in ((first, code), (last, "")):
+            at = self.story.starts_at + timedelta(hours=hour)
+            self.world.agenda.add(at, partial(_refuse, core, word))
+        self.seen["own side"] += 1
 
     def now(self) -> datetime:
         """Tell true business time."""
@@ -227,3 +241,7 @@ class Simulation:
         """Write one line of the trace."""
         self.seen[kind if kind != "call" else f"call {facts[-1]}"] += 1
         self._digest.update(f"{asyncio.get_running_loop().time():.6f} {kind} {facts}\n".encode())
+
+
+def _refuse(core: PlannedCore, word: str, _at: datetime) -> None:
+    core.refuse_with = word
