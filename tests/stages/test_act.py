@@ -11,7 +11,7 @@ from rekon.domain.refund import RefundState, voucher_key
 from rekon.sandbox import traits
 from rekon.sandbox.traits import Traits, accepted, delivered, failed
 from rekon.stages import act, check, decide
-from rekon.stages.act import payouts
+from rekon.stages.act import intents, lanes, payouts, refunding
 from rekon.store import agents, approvals, intake, journal, leases, limits, refunds, schema, staff, vouchers
 from tests import builders
 from tests.journeys import plays
@@ -229,9 +229,8 @@ async def test_a_refund_is_withdrawn_when_the_server_paid_in_the_meantime(set_up
 
 async def test_a_restart_between_effect_and_record_pays_no_second_time(set_up):
     bench = await asked_for(set_up)
-    claimed = bench.store.write(act._claim_all, lease="dead", now=bench.now)
-    row = bench.store.write(act.submit, context=bench.context, row=claimed[0][0], lease="dead", now=bench.now)
-    await bench.context.connectors.gateways["toko"].pay(act.order_of(row))
+    row = meant(bench)
+    await bench.context.connectors.gateways["toko"].pay(refunding.order_of(row))
     bench.store.write(leases.release_all, bench.now)
     assert await settle(bench, 0) == "settled"
     assert len(bench.credits()) == tells(bench) == 1
@@ -239,18 +238,31 @@ async def test_a_restart_between_effect_and_record_pays_no_second_time(set_up):
 
 async def test_a_restart_between_intent_and_effect_pays_after_all(set_up):
     bench = await asked_for(set_up)
-    claimed = bench.store.write(act._claim_all, lease="dead", now=bench.now)
-    bench.store.write(act.submit, context=bench.context, row=claimed[0][0], lease="dead", now=bench.now)
+    meant(bench)
     assert await settle(bench, HALF_A_MINUTE) == "settled"
     assert len(bench.credits()) == tells(bench) == 1
 
 
+def meant(bench):
+    """Claim the only refund and write its intent, as a program does that dies right after it."""
+    claimed = bench.store.write(act.claim, lease="dead", now=bench.now)
+    asked = {"context": bench.context, "rows": claimed.refunds, "lease": "dead", "now": bench.now}
+    (row,) = bench.store.write(intents.submit, **asked)
+    return row
+
+
+async def step(bench, steps, rows, *, lease):
+    """Take one step with rows that were claimed before."""
+    async with asyncio.TaskGroup() as tasks:
+        await steps(lanes.Round(context=bench.context, lease=lease, tasks=tasks), rows)
+
+
 async def test_who_lost_the_lease_writes_no_intent_and_sends_nothing(set_up):
     bench = await asked_for(set_up)
-    claimed = bench.store.write(act._claim_all, lease="slow", now=bench.now)
+    claimed = bench.store.write(act.claim, lease="slow", now=bench.now)
     await bench.forward(HALF_A_MINUTE)
-    bench.store.write(act._claim_all, lease="quick", now=bench.now)
-    await act._step_refund(bench.context, claimed[0][0], lease="slow")
+    bench.store.write(act.claim, lease="quick", now=bench.now)
+    await step(bench, refunding.step_refunds, claimed.refunds, lease="slow")
     assert (refund_of(bench)["state"], tells(bench)) == ("requested", 0)
 
 
@@ -523,11 +535,11 @@ async def test_a_voucher_waits_while_all_money_is_halted(set_up):
 
 async def test_who_lost_the_lease_of_a_voucher_sends_nothing(set_up):
     bench, code = await with_voucher(set_up)
-    claimed = bench.store.write(act._claim_all, lease="slow", now=bench.now)
+    claimed = bench.store.write(act.claim, lease="slow", now=bench.now)
     await bench.forward(HALF_A_MINUTE)
-    bench.store.write(act._claim_all, lease="quick", now=bench.now)
+    bench.store.write(act.claim, lease="quick", now=bench.now)
     before = tells(bench)
-    await payouts.step_voucher(bench.context, claimed[2][0], lease="slow")
+    await step(bench, payouts.step_vouchers, claimed.vouchers, lease="slow")
     assert (tells(bench), gifts(bench, code)) == (before, [])
 
 

@@ -31,6 +31,24 @@ def test_an_event_is_posted_once(store):
     ]
 
 
+def test_many_entries_are_posted_as_one_by_one(store):
+    _post(store, _submitted())
+    entries = [ledger.refund_submitted(f"k{number}", provider="", amount=number, at=T0) for number in (1, 2)]
+    failed = ledger.refund_failed("k1", provider="", amount=1, at=LATER)
+    store.write(journal.post_all, [_submitted(amount=1), *entries, failed], now=LATER)
+    store.write(journal.post_all, entries, now=LATER)
+    assert not any(_post(store, entry) for entry in (*entries, failed))
+    stored = {row["event"]: row for row in filling.rows(store, schema.journal_entries)}
+    assert len(stored) == 4
+    assert (stored["k1:failed"]["reverses"], stored["k1:failed"]["occurred_at"]) == (
+        stored["k1:submitted"]["entry_id"],
+        LATER,
+    )
+    balances = {one.account: one.amount for one in store.read(journal.balances)}
+    assert balances == {"recoverable:iak": 50_600, "refunds_in_transit": -50_602, "own_errors": 2}
+    assert store.read(journal.unbalanced) == []
+
+
 def test_accounts_are_the_sum_of_their_postings(store):
     _post(store, _submitted())
     assert store.read(journal.balances) == [Balance("recoverable:iak", 50_600), Balance("refunds_in_transit", -50_600)]
@@ -81,4 +99,4 @@ def test_a_server_pulls_credits_behind_its_position(store):
     ids = [_credit(store, key=f"k{number}")["id"] for number in range(3)]
     assert [row["id"] for row in store.read(book_wallet.after, ids[0], limit=5)] == ids[1:]
     assert [row["id"] for row in store.read(book_wallet.after, 0, limit=2)] == ids[:2]
-    assert [row["id"] for row in store.read(book_wallet.of_transaction, "T1001")] == ids
+    assert [row["id"] for row in store.read(book_wallet.of_transactions, ["T1001"])["T1001"]] == ids

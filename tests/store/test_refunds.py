@@ -122,13 +122,78 @@ def test_words_of_a_gateway_are_cut_to_what_a_column_takes(store):
     assert stored["gateway_ref"] == "g" * 128
 
 
-def test_a_lease_can_be_held_on_across_a_commit(store):
-    filling.refund(store, filling.order(store))
-    (row,) = _claim(store)
-    _move(store, row, RefundState.SUBMITTED, lease="mine")
-    store.write(refunds.hold_lease, row["refund_id"], lease="mine")
-    kept = store.write(refunds.get, row["refund_id"])
-    assert (kept["lease"], kept["version"]) == ("mine", 1)
+def _claimed(store, count):
+    for number in range(count):
+        filling.refund(store, filling.order(store, number=f"T{number}"))
+    return list(_claim(store))
+
+
+def _move_many(store, moves, *, lease="mine"):
+    def write(connection):
+        held = refunds.still_held(connection, [move.row for move in moves], lease=lease)
+        ours = [move for move in moves if move.row in held]
+        refunds.move_held(connection, ours, lease=lease)
+        return ours
+
+    return store.write(write)
+
+
+def test_many_refunds_move_at_once_each_its_own_way(store):
+    first, second, third = _claimed(store, 3)
+    intent = {"lease": "mine", "submitted_at": T0, "due_at": UNTIL}
+    moves = [
+        refunds.Move(row=first, to=RefundState.SUBMITTED, values=intent),
+        refunds.Move(row=second, to=RefundState.SUBMITTED, values={**intent, "due_at": LATER}),
+        refunds.Move(row=third, to=RefundState.REJECTED, values={"due_at": None, "note": "tidak"}),
+    ]
+    assert _move_many(store, moves) == moves
+    stored = [store.write(refunds.get, one.row["refund_id"]) for one in moves]
+    assert [dict(row) for row in stored] == [dict(one.moved()) for one in moves]
+    assert [(row["state"], row["lease"], row["version"], row["due_at"]) for row in stored] == [
+        ("submitted", "mine", 1, UNTIL),
+        ("submitted", "mine", 1, LATER),
+        ("rejected", None, 1, None),
+    ]
+
+
+@pytest.mark.parametrize("lost", ["lease", "version"])
+def test_a_refund_that_is_no_longer_ours_is_not_held_and_stays(store, lost):
+    kept, gone = _claimed(store, 2)
+    if lost == "lease":
+        _claim(store, now=LATER, lease="other")
+        kept = store.write(refunds.get, kept["refund_id"])
+        mine = "other"
+        gone = {**gone, "version": 7}
+    else:
+        mine = "mine"
+        assert _move(store, gone, RefundState(gone["state"]), lease="mine")
+    moves = [refunds.Move(row=row, to=RefundState.REJECTED, values={"due_at": None}) for row in (kept, gone)]
+    assert [move.row["refund_id"] for move in _move_many(store, moves, lease=mine)] == [kept["refund_id"]]
+    assert store.write(refunds.get, gone["refund_id"])["state"] == "requested"
+    assert store.write(refunds.still_held, [kept], lease="nobody") == []
+
+
+def test_moving_what_was_not_held_writes_nothing_at_all(store):
+    rows = _claimed(store, 2)
+    moves = [refunds.Move(row=row, to=RefundState.REJECTED, values={"due_at": None}) for row in rows]
+    moves[1] = refunds.Move(row={**rows[1], "version": 5}, to=RefundState.REJECTED, values={"due_at": None})
+    with pytest.raises(refunds.OvertakenError):
+        store.write(refunds.move_held, moves, lease="mine")
+    assert {row["state"] for row in filling.rows(store, schema.refunds)} == {"requested"}
+
+
+def test_many_moves_keep_to_the_listed_ones_too(store):
+    (row,) = _claimed(store, 1)
+    with pytest.raises(IllegalMoveError):
+        store.write(refunds.move_held, [refunds.Move(row=row, to=RefundState.SETTLED, values={})], lease="mine")
+
+
+def test_what_was_not_begun_is_given_back_and_stands_behind_the_others(store):
+    rows = _claimed(store, 2)
+    store.write(refunds.give_back, rows[:1], lease="mine", now=LATER)
+    store.write(refunds.give_back, rows[1:], lease="other", now=LATER)
+    stored = [store.write(refunds.get, row["refund_id"]) for row in rows]
+    assert [(row["lease"], row["due_at"]) for row in stored] == [(None, LATER), ("mine", UNTIL)]
 
 
 def test_an_unknown_refund_is_not_found(store):

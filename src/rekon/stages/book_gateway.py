@@ -1,5 +1,7 @@
 """The `book` gateway: rekon keeps the wallet itself, for shops without a server that does (design 5)."""
 
+from collections.abc import Mapping, Sequence
+
 from rekon.connectors.gateways.contract import (
     GatewayClass,
     OrderResult,
@@ -30,16 +32,14 @@ class BookGateway:
 
     async def pay(self, order: RefundOrder) -> PayAnswer:
         """Credit the agent once a key."""
-        row = await self._context.write(
-            book_wallet.credit,
-            key=order.key,
-            agent_id=order.agent_id,
-            transaction_id=order.transaction_id,
-            amount=order.amount,
-            reason=order.reason,
-            now=self._context.clock(),
+        return (await self.pay_many([order]))[0]
+
+    async def pay_many(self, orders: Sequence[RefundOrder]) -> list[PayAnswer]:
+        """Credit each agent once a key, all in one unit of work."""
+        rows = await self._context.write(
+            book_wallet.credit_all, [_credit(order) for order in orders], now=self._context.clock()
         )
-        return _answer(order, row)
+        return [_answer(order, row) for order, row in zip(orders, rows, strict=True)]
 
     async def find(self, order: RefundOrder) -> PayAnswer:
         """Look the key up."""
@@ -53,22 +53,35 @@ class BookGateway:
 
     async def read_wallet(self, transaction_id: str) -> WalletRead:
         """Give the credits of one purchase as wallet rows."""
-        rows = await self._context.read(book_wallet.of_transaction, transaction_id)
-        return WalletRead(
-            as_of=self._context.clock(),
-            rows=[
-                {
-                    "line_id": f"book-{row['id']}",
-                    "agent_id": row["agent_id"],
-                    "posted_at": row["at"].isoformat(),
-                    "amount": row["amount"],
-                    "kind": "refund",
-                    "transaction_id": transaction_id,
-                    "reference": row["key"],
-                }
-                for row in rows
-            ],
-        )
+        return (await self.read_wallets([transaction_id]))[transaction_id]
+
+    async def read_wallets(self, transaction_ids: Sequence[str]) -> Mapping[str, WalletRead]:
+        """Give the credits of many purchases as wallet rows."""
+        found = await self._context.read(book_wallet.of_transactions, transaction_ids)
+        as_of = self._context.clock()
+        return {key: WalletRead(as_of=as_of, rows=[_wallet_row(row) for row in rows]) for key, rows in found.items()}
+
+
+def _credit(order: RefundOrder) -> Mapping[str, object]:
+    return {
+        "key": order.key,
+        "agent_id": order.agent_id,
+        "transaction_id": order.transaction_id,
+        "amount": order.amount,
+        "reason": order.reason,
+    }
+
+
+def _wallet_row(row: book_wallet.Row) -> dict[str, object]:
+    return {
+        "line_id": f"book-{row['id']}",
+        "agent_id": row["agent_id"],
+        "posted_at": row["at"].isoformat(),
+        "amount": row["amount"],
+        "kind": "refund",
+        "transaction_id": row["transaction_id"],
+        "reference": row["key"],
+    }
 
 
 def _answer(order: RefundOrder, row: book_wallet.Row) -> PayAnswer:

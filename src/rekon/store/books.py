@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 _MARKS = select(schema.marks)
+_W = schema.wallet_lines.c
+_REFERENCES = select(_W.transaction_key, _W.reference).where(
+    _W.transaction_key.in_(bindparam("keys", expanding=True)), _W.reference != ""
+)
 _AMOUNT_DIFFERS = "jumlah berbeda dari baris yang sudah tercatat"
 _BALANCE_DIFFERS = "saldo berbeda dari yang sudah tercatat untuk saat yang sama"
 _BALANCES = frozenset({StatementKind.OPENING.value, StatementKind.CLOSING.value})
@@ -150,6 +154,15 @@ def _look_again(connection: Connection, posted: dict[str, datetime], *, now: dat
     old = sorted(key for key, at in posted.items() if now - at > SETTLED_AFTER)
     evaluations.touch_known(connection, recent, due_at=now)
     evaluations.touch_known(connection, old, due_at=now, history_after=SETTLED_AFTER)
+
+
+def referenced(connection: Connection, pairs: Sequence[tuple[str, str]]) -> set[str]:
+    """Name those references that a stored line of their purchase holds, of pairs of purchase and reference."""
+    if not pairs:
+        return set()
+    found = connection.execute(_REFERENCES, {"keys": [key for key, _ in pairs]})
+    stored = {(key, reference) for key, reference in found}
+    return {reference for key, reference in pairs if (key, reference) in stored}
 
 
 def record_statement_lines(

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, bindparam, select
+from sqlalchemy import BigInteger, Column, Connection, Select, Table, bindparam, select, type_coerce
 
 from rekon.domain.breaks import BreakKind, BreakState
 from rekon.domain.facts import BreakFact, History, Twin
@@ -14,6 +14,7 @@ from rekon.domain.outcome import StatusReport
 from rekon.domain.refund import Refund
 from rekon.domain.transaction import Leg, RefundOwner, Transaction, WalletLine
 from rekon.store import books, reports, rows, schema
+from rekon.store.types import span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Dossier:
 
 
 Grouped = Mapping[str, list[Any]]
+_TWIN_FIELDS = tuple(f.name for f in fields(Twin))
 
 
 def _rows_of(column: Column[Any]) -> Select[Any]:
@@ -59,18 +61,21 @@ _BY_TRANSACTION = {
         schema.vouchers,
     )
 }
-_T = schema.transactions.c
+_OF, _TWIN = schema.transactions.alias("of"), schema.transactions.alias("twin")
+_ORDERED, _EARLIER = (type_coerce(table.c.ordered_at, BigInteger) for table in (_OF, _TWIN))
 _TWINS = (
-    select(_T.key, _T.ordered_at, _T.order_status, _T.repeat_counter)
+    select(_OF.c.key.label("of"), _TWIN.c.key, _TWIN.c.ordered_at, _TWIN.c.order_status, _TWIN.c.repeat_counter)
     .where(
-        _T.agent_id == bindparam("agent_id"),
-        _T.destination == bindparam("destination"),
-        _T.product == bindparam("product"),
-        _T.ordered_at.between(bindparam("first_at"), bindparam("ordered_at")),
-        _T.key != bindparam("key"),
+        _OF.c.key.in_(bindparam("keys", expanding=True)),
+        _TWIN.c.agent_id == _OF.c.agent_id,
+        _TWIN.c.destination == _OF.c.destination,
+        _TWIN.c.product == _OF.c.product,
+        _EARLIER.between(_ORDERED - bindparam("window", type_=BigInteger), _ORDERED),
+        _TWIN.c.key != _OF.c.key,
     )
-    .order_by(_T.ordered_at, _T.key)
+    .order_by(_TWIN.c.ordered_at, _TWIN.c.key)
 )
+"""Equal orders close in time, by the index made for it."""
 
 
 def load(
@@ -119,7 +124,6 @@ class _Histories:
     ) -> None:
         self._connection = connection
         self._sources = sources
-        self._twin_window = twin_window
         self._legs = legs
         self._marks = books.marks(connection)
         self._cases = _by_transaction(connection, schema.cases, keys)
@@ -133,6 +137,7 @@ class _Histories:
         self._complaints = _by_transaction(connection, schema.complaints, known)
         self._vouchers = _by_transaction(connection, schema.vouchers, known)
         self._statements = self._statement_lines()
+        self._twins = self._twins_of(keys, twin_window)
 
     def _statement_lines(self) -> Mapping[tuple[str, str], list[Any]]:
         refs = {row["ref_id"] for group in self._legs.values() for row in group}
@@ -155,7 +160,7 @@ class _Histories:
             breaks=tuple(_break_fact(row) for row in self._breaks[key]),
             staff_asked=frozenset(BreakKind(r["kind"]) for r in self._breaks[key] if r["staff_asked"]),
             refunds=tuple(rows.refund(row) for row in self._refunds[key]),
-            twins=self._twins(transaction),
+            twins=tuple(_twin(row) for row in self._twins[key] if _before(row, transaction)),
             told=frozenset(f"{row['template']}:{row['break_kind']}" for row in self._messages[key]),
             order_result=f"{result['status']}:{result['state']}" if result else "",
             order_result_at=(result["answered_at"] or result["recorded_at"]) if result else None,
@@ -170,25 +175,20 @@ class _Histories:
             ),
         )
 
-    def _twins(self, transaction: Transaction) -> tuple[Twin, ...]:
-        """Find equal orders close in time, by the index made for it."""
-        found = self._connection.execute(
-            _TWINS,
-            {
-                "agent_id": transaction.agent_id,
-                "destination": transaction.destination,
-                "product": transaction.product,
-                "first_at": transaction.ordered_at - self._twin_window,
-                "ordered_at": transaction.ordered_at,
-                "key": transaction.key,
-            },
-        ).mappings()
-        return tuple(Twin(**row) for row in found if _before(row, transaction))
+    def _twins_of(self, keys: Sequence[str], window: timedelta) -> Mapping[str, list[Any]]:
+        grouped: dict[str, list[Any]] = defaultdict(list)
+        for row in self._connection.execute(_TWINS, {"keys": keys, "window": span(window)}).mappings():
+            grouped[row["of"]].append(row)
+        return grouped
 
 
 def _before(row: Mapping[Any, Any], transaction: Transaction) -> bool:
     """Order equal instants by key, so that exactly one of two twins is the later one."""
     return bool((row["ordered_at"], row["key"]) < (transaction.ordered_at, transaction.key))
+
+
+def _twin(row: Mapping[Any, Any]) -> Twin:
+    return Twin(**{name: row[name] for name in _TWIN_FIELDS})
 
 
 def _break_fact(row: Mapping[Any, Any]) -> BreakFact:

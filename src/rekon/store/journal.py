@@ -9,7 +9,12 @@ from sqlalchemy import Connection, case, func, insert, select
 from rekon.domain.decision import stable_id
 from rekon.domain.ledger import Entry, Posting, Side
 from rekon.store import schema
-from rekon.store.inserts import upsert
+from rekon.store.inserts import insert_rows, upsert
+from rekon.store.recording import existing
+from rekon.store.types import micros
+
+_ENTRY_COLUMNS = ("entry_id", "event", "description", "reverses", "occurred_at", "recorded_at")
+_POSTING_COLUMNS = ("entry_id", "account", "side", "amount")
 
 
 def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
@@ -32,6 +37,23 @@ def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
 
 def _row(entry_id: str, posting: Posting) -> dict[str, object]:
     return {"entry_id": entry_id, "account": posting.account, "side": posting.side, "amount": posting.amount}
+
+
+def post_all(connection: Connection, entries: Sequence[Entry], *, now: datetime) -> None:
+    """Post entries, each once an event. The caller holds the rows they are about: nobody else posts the same now."""
+    named = {stable_id("jen", entry.event): entry for entry in entries}
+    known = existing(connection, schema.journal_entries.c.entry_id, named)
+    fresh = {entry_id: entry for entry_id, entry in named.items() if entry_id not in known}
+    recorded_at = micros(now)
+    rows = [_entry_row(entry_id, entry, recorded_at=recorded_at) for entry_id, entry in fresh.items()]
+    insert_rows(connection, schema.journal_entries, _ENTRY_COLUMNS, rows)
+    moved = [(key, p.account, p.side.value, p.amount) for key, entry in fresh.items() for p in entry.postings]
+    insert_rows(connection, schema.postings, _POSTING_COLUMNS, moved)
+
+
+def _entry_row(entry_id: str, entry: Entry, *, recorded_at: int) -> tuple[object, ...]:
+    reverses = stable_id("jen", entry.reverses) if entry.reverses else None
+    return (entry_id, entry.event, entry.description, reverses, micros(entry.occurred_at), recorded_at)
 
 
 @dataclass(frozen=True, slots=True)

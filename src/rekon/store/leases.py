@@ -1,9 +1,9 @@
-"""Give claimed rows back at once after a restart: on one SQLite file nobody else can still hold them."""
+"""Give claimed rows back before their lease ends: those nobody got to, and all of them after a restart on SQLite."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Table, update
 
 from rekon.domain.polling import RESEND_GAP
 from rekon.store import schema
@@ -32,3 +32,11 @@ def release_all(connection: Connection, now: datetime, *, resent: Collection[str
     for table in _LEASED:
         held = table.c.due_at.is_not(None) & table.c.lease.is_not(None)
         connection.execute(update(table).where(held).values(lease=None, due_at=now))
+
+
+def give_back(connection: Connection, table: Table, keys: Sequence[str], *, lease: str, now: datetime) -> None:
+    """Free rows that were claimed and not begun. They stand behind what is due already, so that none waits for ever."""
+    (key,) = table.primary_key
+    mine = key.in_(keys) & (table.c.lease == lease)
+    if keys:
+        connection.execute(update(table).where(mine).values(lease=None, due_at=now))

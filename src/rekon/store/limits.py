@@ -6,14 +6,16 @@ No counter is kept anywhere else, so a restart, a second daemon or a lowered lim
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, delete, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, BindParameter, Connection, Select, bindparam, delete, func, select, type_coerce
 
 from rekon.domain.money import format_rupiah
 from rekon.domain.policy import Policy
 from rekon.store import schema
 from rekon.store.inserts import upsert, wait_turn
-from rekon.store.types import micros, span
+from rekon.store.types import Instant, micros, span
 
 _HOUR = timedelta(minutes=60)
 _DAY = timedelta(days=1)
@@ -22,6 +24,28 @@ _HISTORY_DAYS = 28
 _TIMES_USUAL = 3
 GLOBAL = "all"
 _PROVIDER = "provider:"
+
+# Questions are built once: building one costs more than running it.
+_R, _T, _A, _H = schema.refunds.c, schema.transactions.c, schema.agents.c, schema.halts.c
+_AGENTS: BindParameter[Any] = bindparam("agents", expanding=True)
+_SINCE: BindParameter[Any] = bindparam("since", type_=Instant)
+_COUNTS = (_R.automatic.is_(True), _R.never_formed.is_(False), _R.submitted_at > _SINCE)
+_AGE = bindparam("at", type_=BigInteger) - type_coerce(_R.submitted_at, BigInteger)
+"""How long ago a refund was submitted: with whole days taken away, how far from this time of day."""
+_HALTS = select(_H.scope, _H.reason)
+_FROZEN = select(_A.agent_id, _A.frozen_because).where(_A.agent_id.in_(_AGENTS))
+_AGENT_DAYS = (
+    select(_R.agent_id, func.count(), func.coalesce(func.sum(_R.amount), 0))
+    .where(_R.agent_id.in_(_AGENTS), _R.automatic.is_(True), _R.submitted_at > _SINCE)
+    .group_by(_R.agent_id)
+)
+_AGENT_WEEKS = (
+    select(_T.agent_id, func.count(), func.coalesce(func.sum(_T.price), 0))
+    .where(_T.agent_id.in_(_AGENTS), _T.ordered_at > _SINCE)
+    .group_by(_T.agent_id)
+)
+_HOUR_COUNT = select(func.count(), func.coalesce(func.sum(_R.amount), 0)).where(*_COUNTS)
+_USUAL_COUNT = _HOUR_COUNT.where(_R.submitted_at <= bindparam("until", type_=Instant), _AGE % span(_DAY) < span(_HOUR))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +59,114 @@ class Refusal:
 def take_turn(connection: Connection) -> None:
     """Make intents wait for each other, so that two daemons cannot both take the last place in a limit."""
     wait_turn(connection, "intents")
+
+
+class Room:
+    """What automatic money may still move in this unit of work: counted once, then taken from refund by refund (I18).
+
+    Its owner took the turn, so that nobody else submits meanwhile and the counts stay exact to one refund.
+    """
+
+    def __init__(self, connection: Connection, agents: Iterable[str], *, policy: Policy, now: datetime) -> None:
+        """Count for these agents; what nothing asks about is not read."""
+        self._connection = connection
+        self._agents = sorted(set(agents))
+        self._policy = policy
+        self._now = now
+
+    @cached_property
+    def _halts(self) -> dict[str, str]:
+        return dict(self._connection.execute(_HALTS).all())
+
+    @cached_property
+    def _frozen(self) -> dict[str, str]:
+        return dict(self._connection.execute(_FROZEN, {"agents": self._agents}).all())
+
+    @cached_property
+    def _days(self) -> dict[str, tuple[int, int]]:
+        """Number and rupiah of each agent's automatic refunds of the last 24 hours."""
+        return self._of_agents(_AGENT_DAYS, self._now - _DAY)
+
+    @cached_property
+    def _weeks(self) -> dict[str, tuple[int, int]]:
+        """Number and rupiah of what each agent bought in a week."""
+        return self._of_agents(_AGENT_WEEKS, self._now - _WEEK)
+
+    def _of_agents(self, question: Select[str, int, int], since: datetime) -> dict[str, tuple[int, int]]:
+        found = self._connection.execute(question, {"agents": self._agents, "since": since})
+        return {agent: (count, int(total)) for agent, count, total in found}
+
+    @cached_property
+    def _hour(self) -> tuple[int, int]:
+        """Number and rupiah of the automatic refunds of the last 60 minutes."""
+        count, total = self._connection.execute(_HOUR_COUNT, {"since": self._now - _HOUR}).one()
+        return count, int(total)
+
+    @cached_property
+    def _hour_limits(self) -> tuple[int, int]:
+        """Three times the mean of the same hour of the last 28 days, or what the policy allows anyway (G6)."""
+        since = self._now - _HOUR - timedelta(days=_HISTORY_DAYS)
+        asked = {"since": since, "until": self._now - _HOUR, "at": micros(self._now)}
+        count, total = self._connection.execute(_USUAL_COUNT, asked).one()
+        return (
+            max(self._policy.breaker_count, _TIMES_USUAL * count // _HISTORY_DAYS),
+            max(self._policy.breaker_amount, _TIMES_USUAL * int(total) // _HISTORY_DAYS),
+        )
+
+    def halted(self, providers: Iterable[str]) -> Refusal | None:
+        """Say whether a HALT stops money that goes back on the word of these providers."""
+        stopped = ((scope, self._halts.get(scope)) for scope in scopes(providers))
+        return next((Refusal(f"{_named(scope)}: {reason}") for scope, reason in stopped if reason), None)
+
+    def refusal(
+        self, *, agent_id: str, amount: int, never_formed: bool, providers: Sequence[str] = ()
+    ) -> Refusal | None:
+        """Say why one more automatic refund does not fit every window, or None (rulebook G6, 3.3)."""
+        stopped = self.halted(providers)
+        if stopped is not None:
+            return stopped
+        frozen = self._frozen.get(agent_id)
+        if frozen:
+            return Refusal(f"agen dibekukan: {frozen}")
+        today = self._agent_day(agent_id, amount)
+        if today:
+            return Refusal(today)
+        return None if never_formed else self._velocity(amount)
+
+    def _agent_day(self, agent_id: str, amount: int) -> str:
+        """Compare the agent's last 24 hours with a share of his usual day, in number and in rupiah alike (3.3)."""
+        policy = self._policy
+        count, total = self._days.get(agent_id, (0, 0))
+        sold, worth = self._weeks.get(agent_id, (0, 0))
+        count_limit = max(policy.agent_day_count, sold * policy.agent_day_share_percent // 700)
+        amount_limit = max(policy.agent_day_amount, worth * policy.agent_day_share_percent // 700)
+        if count + 1 > count_limit:
+            return f"lebih dari {count_limit} pengembalian otomatis untuk agen ini dalam 24 jam"
+        if total + amount > amount_limit:
+            return f"lebih dari {format_rupiah(amount_limit)} pengembalian otomatis untuk agen ini dalam 24 jam"
+        return ""
+
+    def _velocity(self, amount: int) -> Refusal | None:
+        """Compare the last 60 minutes with what is usual."""
+        (count, total), (count_limit, amount_limit) = self._hour, self._hour_limits
+        if count + 1 > count_limit:
+            return Refusal(f"lebih dari {count_limit} pengembalian otomatis dalam 60 menit", halts=True)
+        if total + amount > amount_limit:
+            return Refusal(f"lebih dari {format_rupiah(amount_limit)} pengembalian otomatis dalam 60 menit", halts=True)
+        return None
+
+    def take(self, *, agent_id: str, amount: int, never_formed: bool) -> None:
+        """Count one automatic refund that this unit of work submits."""
+        count, total = self._days.get(agent_id, (0, 0))
+        self._days[agent_id] = (count + 1, total + amount)
+        if not never_formed:
+            count, total = self._hour
+            self._hour = (count + 1, total + amount)
+
+    def halt(self, reason: str) -> None:
+        """Stop all automatic money because a rule says so, the rest of this unit of work included."""
+        halt(self._connection, scope=GLOBAL, reason=reason, by="rule", now=self._now)
+        self._halts.setdefault(GLOBAL, reason)
 
 
 def check(
@@ -51,67 +183,8 @@ def check(
 
     `providers` are those on whose word it goes back; the HALT of each counts.
     """
-    for scope in scopes(providers):
-        stopped = halted(connection, scope)
-        if stopped:
-            return Refusal(f"{_named(scope)}: {stopped}")
-    frozen = connection.execute(
-        select(schema.agents.c.frozen_because).where(schema.agents.c.agent_id == agent_id)
-    ).scalar_one_or_none()
-    if frozen:
-        return Refusal(f"agen dibekukan: {frozen}")
-    today = _agent_day(connection, agent_id, amount, policy=policy, now=now)
-    if today:
-        return Refusal(today)
-    return None if never_formed else _velocity(connection, amount, policy=policy, now=now)
-
-
-def _velocity(connection: Connection, amount: int, *, policy: Policy, now: datetime) -> Refusal | None:
-    """Compare the last 60 minutes with three times the mean of the same hour of the last 28 days (G6)."""
-    r = schema.refunds.c
-    count, total = _counted(connection, r.submitted_at > now - _HOUR)
-    since = now - _HOUR - timedelta(days=_HISTORY_DAYS)
-    past_count, past_total = _counted(
-        connection, (r.submitted_at > since) & (r.submitted_at <= now - _HOUR) & _is_same_hour(now)
-    )
-    count_limit = max(policy.breaker_count, _TIMES_USUAL * past_count // _HISTORY_DAYS)
-    amount_limit = max(policy.breaker_amount, _TIMES_USUAL * past_total // _HISTORY_DAYS)
-    if count + 1 > count_limit:
-        return Refusal(f"lebih dari {count_limit} pengembalian otomatis dalam 60 menit", halts=True)
-    if total + amount > amount_limit:
-        return Refusal(f"lebih dari {format_rupiah(amount_limit)} pengembalian otomatis dalam 60 menit", halts=True)
-    return None
-
-
-def _counted(connection: Connection, when: ColumnElement[bool]) -> tuple[int, int]:
-    r = schema.refunds.c
-    query: Select[int, int] = select(func.count(), func.coalesce(func.sum(r.amount), 0)).where(
-        r.automatic.is_(True), r.never_formed.is_(False), when
-    )
-    count, total = connection.execute(query).one()
-    return count, int(total)
-
-
-def _is_same_hour(now: datetime) -> ColumnElement[bool]:
-    """Say whether a refund was submitted within the 60 minutes before this time of day."""
-    age = literal(micros(now), BigInteger) - type_coerce(schema.refunds.c.submitted_at, BigInteger)
-    return age % span(_DAY) < span(_HOUR)
-
-
-def _agent_day(connection: Connection, agent_id: str, amount: int, *, policy: Policy, now: datetime) -> str:
-    """Compare the agent's last 24 hours with a share of his usual day, in number and in rupiah alike (3.3)."""
-    r, t = schema.refunds.c, schema.transactions.c
-    mine = (r.agent_id == agent_id, r.automatic.is_(True), r.submitted_at > now - _DAY)
-    count, total = connection.execute(select(func.count(), func.coalesce(func.sum(r.amount), 0)).where(*mine)).one()
-    week = (t.agent_id == agent_id, t.ordered_at > now - _WEEK)
-    sold, worth = connection.execute(select(func.count(), func.coalesce(func.sum(t.price), 0)).where(*week)).one()
-    count_limit = max(policy.agent_day_count, sold * policy.agent_day_share_percent // 700)
-    amount_limit = max(policy.agent_day_amount, int(worth) * policy.agent_day_share_percent // 700)
-    if count + 1 > count_limit:
-        return f"lebih dari {count_limit} pengembalian otomatis untuk agen ini dalam 24 jam"
-    if int(total) + amount > amount_limit:
-        return f"lebih dari {format_rupiah(amount_limit)} pengembalian otomatis untuk agen ini dalam 24 jam"
-    return ""
+    room = Room(connection, [agent_id], policy=policy, now=now)
+    return room.refusal(agent_id=agent_id, amount=amount, never_formed=never_formed, providers=providers)
 
 
 def scope_of(provider: str) -> str:

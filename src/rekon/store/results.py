@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from rekon.domain.refund import result_key
 from rekon.domain.transaction import Transaction
-from rekon.store import schema
+from rekon.store import leases, schema
 from rekon.store.inserts import upsert
 
 Row = Mapping[Any, Any]
@@ -55,3 +55,8 @@ def record(connection: Connection, row: Row, *, lease: str, state: str, due_at: 
     if due_at is None:
         change = change.values(answered_at=now)
     return connection.execute(change.returning(o.key)).first() is not None
+
+
+def give_back(connection: Connection, rows: Sequence[Row], *, lease: str, now: datetime) -> None:
+    """Free what was claimed and not begun."""
+    leases.give_back(connection, schema.order_results, [row["key"] for row in rows], lease=lease, now=now)

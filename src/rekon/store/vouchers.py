@@ -10,7 +10,7 @@ from rekon.domain.breaks import BreakKind
 from rekon.domain.decision import RULE_VERSION
 from rekon.domain.policy import Policy
 from rekon.domain.transaction import Transaction
-from rekon.store import schema
+from rekon.store import leases, schema
 from rekon.store.inserts import upsert, wait_turn
 
 Row = Mapping[Any, Any]
@@ -125,3 +125,8 @@ def mark_sent(connection: Connection, row: Row, *, lease: str, now: datetime) ->
     v = schema.vouchers.c
     change = update(schema.vouchers).where(v.code == row["code"], v.lease == lease).values(sent_at=now)
     return connection.execute(change.returning(v.code)).first() is not None
+
+
+def give_back(connection: Connection, rows: Sequence[Row], *, lease: str, now: datetime) -> None:
+    """Free what was claimed and not begun."""
+    leases.give_back(connection, schema.vouchers, [row["code"] for row in rows], lease=lease, now=now)

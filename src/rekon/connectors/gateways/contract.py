@@ -4,10 +4,11 @@ A payment is told once per call and never repeated by a gateway itself. Whatever
 UNKNOWN; the caller looks it up by key before it does anything else (I7, I11).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from rekon.domain.money import Money
 
@@ -161,4 +162,17 @@ class Gateway(Protocol):
         Raises:
             WalletUnreadableError: nothing can be relied on.
         """
+        ...
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """What a gateway may offer beside its other calls: many refunds in one call, each as if it were told alone."""
+
+    async def pay_many(self, orders: Sequence[RefundOrder]) -> list[PayAnswer]:
+        """Tell the gateway to pay each order once; the answers come in the same order."""
+        ...
+
+    async def read_wallets(self, transaction_ids: Sequence[str]) -> Mapping[str, WalletRead]:
+        """Read the wallet lines of these transactions now, by transaction; one that is missing could not be read."""
         ...

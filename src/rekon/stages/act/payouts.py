@@ -1,13 +1,17 @@
 """Pay vouchers out as wallet credit, through the same gateways and with the same care as refunds."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from rekon.connectors.gateways.contract import GatewayClass, PayAnswer, PayState, RefundOrder
+from rekon.connectors.gateways.contract import Gateway, GatewayClass, PayAnswer, PayState, RefundOrder
 from rekon.domain import ledger
 from rekon.domain.money import Money
 from rekon.domain.refund import voucher_key
+from rekon.stages.act.lanes import Carry, Lanes, Party, Round
 from rekon.stages.act.patience import ATTEMPTS_MAX, HALTED_WAIT, may_tell_again
+from rekon.stages.act.wallets import transaction_id_of
 from rekon.stages.context import Context
 from rekon.store import journal, limits, vouchers
 from rekon.store.engine import Connection
@@ -15,45 +19,117 @@ from rekon.store.engine import Connection
 Row = vouchers.Row
 
 
-async def step_voucher(context: Context, row: Row, *, lease: str) -> None:
-    """Pay a voucher out as wallet credit, with the same care as a refund."""
-    gateway = context.connectors.gateways.get(row["source"])
-    if context.restored_epoch and row["sent_at"] is not None:
-        return
-    if gateway is None or context.restored_epoch:
-        await context.write(partial(vouchers.record, row=row, lease=lease, due_at=None, state="unknown"))
-        return
-    order = RefundOrder(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """What a gateway said about one voucher; nothing yet where it has a place to be sent."""
+
+    row: Row
+    gateway_class: GatewayClass
+    answer: PayAnswer | None = None
+
+
+async def step_vouchers(here: Round, rows: Sequence[Row]) -> None:
+    """Take each claimed voucher one step further."""
+    context = here.context
+    lost: list[Row] = []
+    due: list[Row] = []
+    for row in rows:
+        if context.restored_epoch and row["sent_at"] is not None:
+            continue
+        has_way = row["source"] in context.connectors.gateways and not context.restored_epoch
+        (due if has_way else lost).append(row)
+    await here.apart(lost, partial(_give_up, here))
+    lanes = Lanes[Paid](here, begin=partial(_begin, context), land=partial(_land, here))
+    untouched = await lanes.run(due)
+    await here.apart(untouched, partial(_give_back, here))
+
+
+async def _give_back(here: Round, rows: Sequence[Row]) -> Sequence[Row]:
+    await here.context.write(vouchers.give_back, rows, lease=here.lease, now=here.context.clock())
+    return ()
+
+
+async def _give_up(here: Round, rows: Sequence[Row]) -> Sequence[Row]:
+    def write(connection: Connection) -> None:
+        for row in rows:
+            vouchers.record(connection, row, lease=here.lease, due_at=None, state="unknown")
+
+    await here.context.write(write)
+    return ()
+
+
+async def _begin(context: Context, party: Party) -> Sequence[Paid]:
+    """Ask what became of those that were sent; the others only take their place."""
+    gateway = context.connectors.gateways[party.lane]
+    kind = gateway.gateway_class
+    answers = [await _find_out(context, row, gateway) if row["sent_at"] else None for row in party.rows]
+    return [Paid(row=row, gateway_class=kind, answer=said) for row, said in zip(party.rows, answers, strict=True)]
+
+
+async def _find_out(context: Context, row: Row, gateway: Gateway) -> PayAnswer:
+    if gateway.gateway_class is GatewayClass.G0:
+        return PayAnswer(state=PayState.UNKNOWN)
+    answer = await gateway.find(_order_of(row))
+    if answer.state is PayState.NOT_FOUND and may_tell_again(gateway, context.clock() - row["sent_at"]):
+        return await gateway.pay(_order_of(row))
+    return answer
+
+
+async def _pay(context: Context, party: Party) -> Sequence[Paid]:
+    gateway = context.connectors.gateways[party.lane]
+    kind = gateway.gateway_class
+    return [Paid(row=row, gateway_class=kind, answer=await gateway.pay(_order_of(row))) for row in party.rows]
+
+
+def _order_of(row: Row) -> RefundOrder:
+    return RefundOrder(
         key=voucher_key(row["code"]),
         refund_id=voucher_key(row["code"]),
         agent_id=row["agent_id"],
-        transaction_id=row["transaction_key"].partition(":")[2],
+        transaction_id=transaction_id_of(row),
         amount=Money(row["amount"]),
         reason="voucher",
     )
-    now = context.clock()
-    if row["sent_at"] is None and await context.read(limits.stands_still):
-        await context.write(partial(vouchers.record, row=row, lease=lease, due_at=now + HALTED_WAIT))
-        return
-    if row["sent_at"] is None:
-        if not await context.intend(partial(vouchers.mark_sent, row=row, lease=lease, now=now)):
-            return
-        answer = await gateway.pay(order)
-    elif gateway.gateway_class is GatewayClass.G0:
-        answer = PayAnswer(state=PayState.UNKNOWN)
-    else:
-        answer = await gateway.find(order)
-        if answer.state is PayState.NOT_FOUND and may_tell_again(gateway, now - row["sent_at"]):
-            answer = await gateway.pay(order)
-    await context.write(
-        record_voucher, row=row, answer=answer, gateway_class=gateway.gateway_class, lease=lease, now=context.clock()
-    )
 
 
-def record_voucher(
-    connection: Connection, *, row: Row, answer: PayAnswer, gateway_class: GatewayClass, lease: str, now: datetime
+async def _land(here: Round, paid: Sequence[Paid]) -> tuple[Sequence[Row], Carry[Paid]]:
+    """Write answers down, and the intents of those that have a place."""
+    await here.apart([one for one in paid if one.answer is not None], partial(_record, here))
+    placed = [one.row for one in paid if one.answer is None]
+    return await here.apart(placed, partial(_intend, here)), partial(_pay, here.context)
+
+
+async def _intend(here: Round, rows: Sequence[Row]) -> Sequence[Row]:
+    context = here.context
+    return await context.intend(partial(mean, context=context, rows=rows, lease=here.lease, now=context.clock()))
+
+
+def mean(connection: Connection, *, context: Context, rows: Sequence[Row], lease: str, now: datetime) -> Sequence[Row]:
+    """Commit that these are about to be paid, unless all money stands still. Returns those still ours (I16)."""
+    if context.restored_epoch:
+        return []
+    if limits.stands_still(connection):
+        for row in rows:
+            vouchers.record(connection, row, lease=lease, due_at=now + HALTED_WAIT)
+        return []
+    return [row for row in rows if vouchers.mark_sent(connection, row, lease=lease, now=now)]
+
+
+async def _record(here: Round, paid: Sequence[Paid]) -> Sequence[Row]:
+    await here.context.write(record_vouchers, paid=paid, lease=here.lease, now=here.context.clock())
+    return ()
+
+
+def record_vouchers(connection: Connection, *, paid: Sequence[Paid], lease: str, now: datetime) -> None:
+    """Write what became of the payments of vouchers."""
+    for one in paid:
+        if one.answer is not None:
+            _record_one(connection, one.row, one.answer, gateway_class=one.gateway_class, lease=lease, now=now)
+
+
+def _record_one(
+    connection: Connection, row: Row, answer: PayAnswer, *, gateway_class: GatewayClass, lease: str, now: datetime
 ) -> None:
-    """Write what became of a voucher's payment."""
     if answer.state is PayState.SUCCEEDED:
         if vouchers.record(
             connection, row, lease=lease, state="redeemed", redeemed_at=now, due_at=None, gateway_ref=answer.gateway_ref
