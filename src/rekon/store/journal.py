@@ -8,12 +8,12 @@ from sqlalchemy import Connection, case, func, insert, select
 
 from rekon.domain.decision import stable_id
 from rekon.domain.ledger import Entry, Posting, Side
-from rekon.store import schema
+from rekon.store import audit, schema
 from rekon.store.inserts import upsert
 
 
 def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
-    """Post an entry once an event. Returns whether it is new."""
+    """Post an entry once an event, with its row in the audit. Returns whether it is new."""
     entry_id = stable_id("jen", entry.event)
     statement = upsert(connection, schema.journal_entries).values(
         entry_id=entry_id,
@@ -26,7 +26,10 @@ def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
     created = statement.on_conflict_do_nothing().returning(schema.journal_entries.c.entry_id)
     if connection.execute(created).first() is None:
         return False
-    connection.execute(insert(schema.postings), [_row(entry_id, posting) for posting in entry.postings])
+    rows = [_row(entry_id, posting) for posting in entry.postings]
+    connection.execute(insert(schema.postings), rows)
+    detail = {"entry_id": entry_id, "postings": [[row["account"], row["side"], row["amount"]] for row in rows]}
+    audit.record(connection, who="rekon", what="money.posted", about=entry.event, detail=detail, now=now)
     return True
 
 
