@@ -1,6 +1,8 @@
 """The composition root: the only reader of settings, clock, chance and ids. Everything else is handed its tools."""
 
 import dataclasses
+import hashlib
+import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,6 +107,12 @@ def store_url(settings: Settings, state_dir: Path) -> str:
     return settings.store.url or f"sqlite:///{state_dir / SQLITE_FILE}"
 
 
+def audit_key(settings: Settings) -> bytes:
+    """Derive what seals the audit from a secret that is not in the database."""
+    secret = settings.server.audit_secret or settings.server.secret
+    return hmac.digest(secret.get_secret_value().encode(), b"rekon audit chain", hashlib.sha256)
+
+
 def open_store(settings: Settings, state_dir: Path) -> Store:
     """Open the database and refuse one that is not fit for money.
 
@@ -113,7 +121,7 @@ def open_store(settings: Settings, state_dir: Path) -> Store:
         WeakDurabilityError: the database could forget a commit.
         MissingGuardError: an append-only table could be changed.
     """
-    store = Store(store_url(settings, state_dir))
+    store = Store(store_url(settings, state_dir), audit_key=audit_key(settings))
     migrate.check(store, resources.data_path("migrations"))
     with store.unit_of_work() as connection:
         check_durability(connection)

@@ -27,12 +27,14 @@ from rekon.desk.app import Desk, make_app
 from rekon.domain.policy import CheckKind
 from rekon.stages import FLOW, Stage, intake
 from rekon.stages.context import Context
-from rekon.store import due, health, leases
+from rekon.store import audit, due, health, leases, limits
 
 log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
 INTAKE_SECONDS = 5.0
+ANCHOR_SECONDS = 60.0
+"""How much of the audit a cut could take unseen."""
 _NEVER_MISSED: dict[str, Any] = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
 STOP_SECONDS = 10.0
 _ROUNDS_MAX = 200
@@ -140,11 +142,38 @@ async def run_once(config: Path) -> datetime | None:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
             await house.context.look_at_epoch()
+            await _check_audit(house)
             await _release_leases(house.context)
             await intake.work(house.context)
             return await Heart(house.context).beat()
     finally:
+        _anchor_audit(house)
         await house.close()
+
+
+async def _check_audit(house: Installation) -> None:
+    """Refuse to work on a tampered audit: HALT, then say so. A restored backup has its own way out.
+
+    Raises:
+        BrokenChainError: naming the first bad row.
+    """
+    context, path = house.context, audit.path_of(house.store, house.state_dir)
+    fault = await context.read(audit.first_fault, path)
+    if fault is None:
+        await context.run(lambda: audit.move_anchor(house.store, path))
+        return
+    if context.restored_epoch and fault.kind in (audit.FaultKind.CUT_OFF, audit.FaultKind.REWRITTEN):
+        return
+    reason = f"jejak audit rusak, {fault}"
+    await context.write(limits.halt, scope=limits.GLOBAL, reason=reason, by="rule", now=context.clock())
+    raise audit.BrokenChainError(str(fault))
+
+
+def _anchor_audit(house: Installation) -> None:
+    """Name the newest row of the audit outside the database: in the anchor file, and in the log."""
+    moved = audit.move_anchor(house.store, audit.path_of(house.store, house.state_dir))
+    if moved is not None:
+        log.info("audit.anchored", number=moved.number, link=moved.link)
 
 
 async def _release_leases(context: Context) -> None:
@@ -161,10 +190,12 @@ async def serve(config: Path) -> None:
         with only_one(house.state_dir, is_sqlite=house.store.is_sqlite):
             await house.context.write(check_clock, house.context.clock())
             await house.context.look_at_epoch()
+            await _check_audit(house)
             if house.store.is_sqlite:
                 await _release_leases(house.context)
             await _live(house)
     finally:
+        _anchor_audit(house)
         await house.close()
 
 
@@ -240,10 +271,17 @@ async def _beat_by_seconds(house: Installation, heart: Heart, stop: asyncio.Even
         except Exception:
             log.exception("intake.failed")
 
+    async def anchor() -> None:
+        try:
+            await house.context.run(lambda: _anchor_audit(house))
+        except Exception:
+            log.exception("audit.anchor_failed")
+
     await tick()
     if house.context.connectors.feeds:
         scheduler.add_job(read_sources, "interval", seconds=INTAKE_SECONDS, **_NEVER_MISSED)
     scheduler.add_job(tick, "interval", seconds=BEAT_SECONDS, **_NEVER_MISSED)
+    scheduler.add_job(anchor, "interval", seconds=ANCHOR_SECONDS, **_NEVER_MISSED)
     scheduler.start()
     await stop.wait()
     scheduler.pause()

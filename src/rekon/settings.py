@@ -49,6 +49,8 @@ class Server(_Table):
     """Address agents reach this installation by; empty sends no answer links."""
     secret: Secret
     """Signs answer links and derives voucher codes; at least 24 bytes."""
+    audit_secret: Secret | None = None
+    """Seals the audit; missing takes `secret`. Put the old secret here when `secret` is changed, or no seal fits."""
     api_keys: dict[str, Secret] = {}
     """Keys of the programs that may write, by name."""
     callback_token: Secret
@@ -263,6 +265,9 @@ def _check(path: Path, settings: Settings) -> None:
             message = f"{path}: sources.{name}.gateway: there is no [gateway.{source.gateway}]; known: {allowed}"
             raise ConfigError(message)
     _check_callbacks(path, settings)
+    if server.audit_secret is not None and len(server.audit_secret.get_secret_value()) < _SECRET_BYTES_MIN:
+        message = f"{path}: server.audit_secret needs at least {_SECRET_BYTES_MIN} characters"
+        raise ConfigError(message)
     known = settings.channels
     for name in ("default_channel", "operator_channel", "complaint_channel"):
         wanted = getattr(settings.messages, name)

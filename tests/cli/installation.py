@@ -16,7 +16,9 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
+from rekon.bootstrap import audit_key
 from rekon.cli.app import app
+from rekon.settings import load
 from rekon.store.engine import Store
 from tests import builders
 
@@ -66,7 +68,8 @@ class Installation:
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = Store(f"sqlite:///{self.folder / 'rekon.sqlite3'}")
+        key = audit_key(load(self.config))
+        self.store = Store(f"sqlite:///{self.folder / 'rekon.sqlite3'}", audit_key=key)
 
     @property
     def config(self) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from rekon import daemon
-from rekon.bootstrap import GrantedClock, Installation, open_installation, store_url
+from rekon.bootstrap import GrantedClock, Installation, audit_key, open_installation, store_url
 from rekon.cli import demo_setup
 from rekon.cli.demo_setup import Stage
 from rekon.daemon import Heart
@@ -167,7 +167,8 @@ def played(
         outside = build(story, rekon_url=ports.rekon_url, answers=answers, knobs=knobs)
         act = set_up(outside, stage)
         asyncio.run(_play(outside, stage, ports, act))
-    store = Store(store_url(load(stage.config), stage.folder))
+    settings = load(stage.config)
+    store = Store(store_url(settings, stage.folder), audit_key=audit_key(settings))
     try:
         yield Played(outside=outside, store=store)
     finally:

@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 import structlog
 
+from rekon import bootstrap, settings
+from rekon.cli import demo_setup
 from rekon.store.engine import Store
 from tests import postgres
 from tests.stages import bench as benches
@@ -37,9 +39,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def _demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return demo_setup.set_up(tmp_path_factory.mktemp("key")).config
+
+
+@pytest.fixture(scope="session")
+def audit_key(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Give the key of the demo's installation, which the program under test opens too."""
+    return bootstrap.audit_key(settings.load(_demo(tmp_path_factory)))
+
+
 @pytest.fixture
-def sqlite_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
-    with databases.opened(databases.copy_file(sqlite_template, tmp_path)) as store:
+def sqlite_store(sqlite_template: Path, tmp_path: Path, audit_key: bytes) -> Iterator[Store]:
+    with databases.opened(databases.copy_file(sqlite_template, tmp_path), audit_key) as store:
         yield store
 
 

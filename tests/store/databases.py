@@ -27,8 +27,8 @@ def sqlite_url(path: Path) -> str:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Store]:
-    store = Store(url)
+def opened(url: str, audit_key: bytes = b"") -> Iterator[Store]:
+    store = Store(url, audit_key=audit_key)
     try:
         yield store
     finally:

@@ -268,7 +268,7 @@ def test_two_supervisors_lift_a_halt_and_both_are_written_down(store):
     assert store.read(limits.halted, limits.GLOBAL) == "terlalu banyak"
     assert resume(store, dewi).lifted
     assert store.read(limits.halted, limits.GLOBAL) == ""
-    assert audited(store) == ["halt.resume_agreed", "halt.resume_agreed", "halt.lifted"]
+    assert audited(store) == ["halt.opened", "halt.resume_agreed", "halt.resume_agreed", "halt.lifted"]
 
 
 def test_a_word_about_a_lifted_halt_does_not_lift_the_next_one(store):

@@ -3,6 +3,7 @@
 import typer
 
 from rekon.cli import (
+    audit,
     breaks,
     cases,
     check,
@@ -31,6 +32,7 @@ NOUNS = (
     serve,
     doctor,
     verify,
+    audit,
     database,
     importing,
     intake,

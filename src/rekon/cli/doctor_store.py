@@ -11,7 +11,7 @@ from rekon.cli import failures
 from rekon.cli.doctor_checks import Finding, bad, ok, warn
 from rekon.cli.output import at
 from rekon.settings import Settings
-from rekon.store import approvals, epoch, health, limits, migrate, quarantine, relays
+from rekon.store import approvals, audit, epoch, health, limits, migrate, quarantine, relays
 from rekon.store.engine import Store, check_durability
 from rekon.store.guards import missing_guards
 
@@ -44,16 +44,17 @@ def state_dir(config: Path) -> Path:
 
 def of_store(config: Path, settings: Settings, now: datetime) -> list[Finding]:
     """Look at the database; what needs the schema is asked only when the schema is right."""
-    store = Store(bootstrap.store_url(settings, state_dir(config)))
+    store = Store(bootstrap.store_url(settings, state_dir(config)), audit_key=bootstrap.audit_key(settings))
     try:
         found = [_schema(store), _durability(store)]
         if any(one.level == "bad" for one in found):
             return found
-        path = epoch.path_of(store, state_dir(config))
+        path, anchor = epoch.path_of(store, state_dir(config)), audit.path_of(store, state_dir(config))
         checks: tuple[Check, ...] = (
             _guards,
             lambda c: _clock(c, now),
             lambda c: _epoch(c, path),
+            lambda c: _audit(c, anchor),
             _staff,
             _halt,
             _waiting,
@@ -111,6 +112,14 @@ def _epoch(connection: Connection, path: Path) -> Iterator[Finding]:
         )
     else:
         yield ok("cadangan", f"niat terakhir nomor {found.stored.number}, cocok dengan {path.name}")
+
+
+def _audit(connection: Connection, anchor: Path) -> Iterator[Finding]:
+    fault = audit.first_fault(connection, anchor)
+    if fault is not None:
+        yield bad("audit", f"{fault}; daemon tidak mau mulai, lihat `rekon audit verify`")
+    else:
+        yield ok("audit", f"segel cocok sampai baris {audit.head(connection).number}")
 
 
 def _staff(connection: Connection) -> Iterator[Finding]:

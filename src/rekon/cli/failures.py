@@ -100,6 +100,12 @@ KNOWN: Mapping[str, _Known] = {
     "rekon.store.epoch.RestoredBooksError": _Known(
         REFUSED, "restored", "Basis data ini hasil pemulihan", "Bandingkan bukunya, lalu `rekon db reconcile`"
     ),
+    "rekon.store.audit.BrokenChainError": _Known(
+        REFUSED,
+        "audit",
+        "Jejak audit diubah dari luar rekon",
+        "Uang otomatis berhenti; cari tahu siapa pelakunya, lalu pulihkan cadangan. Lihat `rekon audit verify`",
+    ),
     "rekon.daemon.AlreadyRunningError": _Known(
         REFUSED, "running", "rekon sudah berjalan", "Hentikan yang lama, atau pakai yang itu"
     ),

@@ -66,8 +66,8 @@ def _halt(connection: "Connection", *, scope: str, reason: str, who: str, now: "
     """Halt, and return the reason that stands: the first one stays."""
     from rekon.store import approvals, limits
 
-    limits.halt(connection, scope=scope, reason=reason, by=who, now=now)
-    approvals.audit(connection, who=who, what="halt.opened", about=scope, detail={"reason": reason}, now=now)
+    if not limits.halt(connection, scope=scope, reason=reason, by=who, now=now):
+        approvals.audit(connection, who=who, what="halt.asked_again", about=scope, detail={"reason": reason}, now=now)
     return limits.halted(connection, scope)
 
 

@@ -41,13 +41,14 @@ class House:
 
 @contextmanager
 def opened(config: Path) -> Iterator[House]:
-    """Open an installation whose database is fit for money, and close it afterwards.
+    """Open an installation whose database is fit for money; afterwards move the audit's anchor up and close it.
 
     Raises:
         CommandError: when its SQLite file does not exist yet.
     """
     from rekon import bootstrap
     from rekon.settings import load
+    from rekon.store import audit
 
     settings = load(config)
     state_dir = bootstrap.state_dir_of(config)
@@ -55,6 +56,7 @@ def opened(config: Path) -> Iterator[House]:
     store = bootstrap.open_store(settings, state_dir)
     try:
         yield House(config=config, state_dir=state_dir, settings=settings, store=store, now=now_of(settings))
+        audit.move_anchor(store, audit.path_of(store, state_dir))
     finally:
         store.close()
 

@@ -35,10 +35,12 @@ class Examined:
 
 def examine(place: House) -> Examined:
     """Compare the database with its epoch file; changes nothing."""
-    from rekon.store import epoch
+    from rekon.store import audit, epoch
 
     found = place.store.read(epoch.compare, epoch.path_of(place.store, place.state_dir))
-    return Examined(found=found, stake=place.store.read(epoch.at_stake), is_restored=found.standing in epoch.RESTORED)
+    is_cut = place.store.read(audit.lost_rows, audit.path_of(place.store, place.state_dir))
+    is_restored = is_cut or found.standing in epoch.RESTORED
+    return Examined(found=found, stake=place.store.read(epoch.at_stake), is_restored=is_restored)
 
 
 def clear(place: House, examined: Examined, *, person: Person, reason: str) -> Head:
@@ -49,14 +51,16 @@ def clear(place: House, examined: Examined, *, person: Person, reason: str) -> H
     """
     from rekon import bootstrap
     from rekon.domain import approval
-    from rekon.store import epoch
+    from rekon.store import audit, epoch
 
     refusal = approval.refuse_reconcile(person, reason=reason)
     if refusal is not None:
         people.refuse(refusal, "Menyatakan cocok")
     place.store.write(_note, examined, person=person, reason=reason.strip(), now=place.now)
     path = epoch.path_of(place.store, place.state_dir)
-    return epoch.reconcile(place.store, path, mint=bootstrap.mint, now=place.now)
+    done = epoch.reconcile(place.store, path, mint=bootstrap.mint, now=place.now)
+    audit.set_anchor(audit.path_of(place.store, place.state_dir), place.store.read(audit.head))
+    return done
 
 
 def _note(connection: Connection, examined: Examined, *, person: Person, reason: str, now: datetime) -> None:
@@ -99,7 +103,8 @@ def show(examined: Examined, *, cleared: bool) -> None:
         output.line("Dicatat. Daemon bekerja lagi pada denyut berikutnya.")
         return
     stake = examined.stake
-    output.line(f"{RESTORED_TEXTS[examined.found.standing].capitalize()}.")
+    text = RESTORED_TEXTS.get(examined.found.standing, "jejak audit berakhir sebelum baris di berkas jangkarnya")
+    output.line(f"{text.capitalize()}.")
     output.line(f"Niat terakhir yang diketahui: {output.at(stake.last_intent_at)}")
     for state, count in stake.refunds.items():
         output.line(f"Pengembalian {state}: {count}")

@@ -12,11 +12,15 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
-    """Hitung ulang semua buku dari riwayatnya. Kode 1 bila ada yang tidak cocok."""
+    """Hitung ulang semua buku dari riwayatnya. Kode 1 bila ada yang tidak cocok; uang otomatis lalu berhenti."""
+    from rekon.store import audit, limits
     from rekon.store import verify as checks
 
     with house.opened(config) as place:
-        found = checks.findings(place.store)
+        found = checks.findings(place.store, audit.path_of(place.store, place.state_dir))
+        if found:
+            reason = f"rekon verify: {output.printable(str(found[0]))}"
+            place.store.write(limits.halt, scope=limits.GLOBAL, reason=reason[:300], by="verify", now=place.now)
     if as_json:
         output.write_json({"items": found, "count": len(found)})
     elif not found:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from rekon.domain import approval, ledger
@@ -16,6 +16,7 @@ from rekon.domain.approval import NotAllowedError, Person, Question, Refusal, Ro
 from rekon.domain.breaks import BreakKind
 from rekon.domain.policy import Policy
 from rekon.domain.refund import RefundState
+from rekon.store import audit as audit_rows
 from rekon.store import cases, evaluations, journal, limits, refunds, schema, staff
 from rekon.store.tables_books import IS_OURS
 
@@ -238,7 +239,7 @@ def list_halts(connection: Connection) -> Sequence[Row]:
 
 def audit(connection: Connection, *, who: str, what: str, about: str, detail: Mapping[str, Any], now: datetime) -> None:
     """Write down in the caller's unit of work who did what (I20)."""
-    connection.execute(insert(schema.audit).values(at=now, who=who[:64], what=what, about=about, detail=dict(detail)))
+    audit_rows.record(connection, who=who, what=what, about=about, detail=detail, now=now)
 
 
 def _makers(connection: Connection, refund_id: str) -> frozenset[str]:

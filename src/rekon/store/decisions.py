@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 from rekon.domain.decision import RULE_VERSION, Decision, evidence_digest
 from rekon.domain.policy import Policy, ProviderRules
 from rekon.domain.snapshot import freeze
-from rekon.store import schema
+from rekon.store import audit, schema
 from rekon.store.dossier import Dossier
 from rekon.store.inserts import upsert
 
@@ -23,7 +23,9 @@ def remember_configuration(
     body = {"policy": freeze(policy), "providers": freeze(dict(sorted(providers.items())))}
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     statement = upsert(connection, schema.configurations).values(hash=digest, body=body, recorded_at=now)
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
+    new = statement.on_conflict_do_nothing(index_elements=["hash"]).returning(schema.configurations.c.hash)
+    if connection.execute(new).first() is not None:
+        audit.record(connection, who="rekon", what="rules.changed", about=digest, detail={}, now=now)
     return digest
 
 

@@ -26,6 +26,8 @@ __all__ = [
 P = ParamSpec("P")
 T = TypeVar("T")
 
+AUDIT_KEY = "audit_key"
+"""Execution option of every connection: what seals the audit (reliability 10.1). It is in no table."""
 _BUSY_MILLISECONDS = 5_000
 _READERS = 4
 _CHECKPOINT_PAGES = 8_000
@@ -52,16 +54,19 @@ class OrphanRowError(Exception):
 class Store:
     """The database of one installation."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare engines for `url` (`sqlite:///path` or `postgresql+psycopg://…`); nothing is opened yet."""
+    def __init__(self, url: str, *, audit_key: bytes = b"") -> None:
+        """Prepare engines for `url` (`sqlite:///path` or `postgresql+psycopg://…`); nothing is opened yet.
+
+        `audit_key` seals the audit; only a program that writes no audit may leave it empty.
+        """
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._turn = threading.Lock()
         self._owner: int | None = None
-        self._writer = (
-            _sqlite_writer(url) if self.is_sqlite else create_engine(url, hide_parameters=True, pool_pre_ping=True)
-        )
-        self._readers = _sqlite_readers(url) if self._has_file else self._writer
+        options = {AUDIT_KEY: audit_key}
+        writer = _sqlite_writer(url) if self.is_sqlite else _postgresql(url)
+        self._writer: Engine = writer.execution_options(**options)
+        self._readers: Engine = _sqlite_readers(url).execution_options(**options) if self._has_file else self._writer
 
     @property
     def _has_file(self) -> bool:
@@ -159,6 +164,10 @@ class Store:
         """Close every connection."""
         self._readers.dispose()
         self._writer.dispose()
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True)
 
 
 def _sqlite_writer(url: str) -> Engine:

@@ -7,7 +7,6 @@ have happened already, so nothing happens by itself until a person compared the 
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, func, insert, select
 
 from rekon.domain.refund import RefundState
-from rekon.store import health, schema
+from rekon.store import files, health, schema
 from rekon.store.engine import Store
 
 T = TypeVar("T")
@@ -76,8 +75,7 @@ class Found:
 
 def path_of(store: Store, state_dir: Path) -> Path:
     """Return where the file stands: beside the SQLite database, else in the installation's folder."""
-    database = store.url.database
-    return Path(database).parent / FILE if store.is_sqlite and database else state_dir / FILE
+    return files.beside(store, state_dir, FILE)
 
 
 def compare(connection: Connection, path: Path) -> Found:
@@ -137,16 +135,7 @@ def _read(path: Path) -> Head | None:
 
 
 def _write(path: Path, head: Head) -> None:
-    """Replace the file in one step: a power cut leaves the old one or the new one, never half of one.
-
-    The folder itself is not synced. Should the old file come back, it knows of less than the database: a crash.
-    """
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(asdict(head), file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    files.replace(path, json.dumps(asdict(head)))
 
 
 class EpochKeeper:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, case, func, insert, select
 
 from rekon.domain.decision import stable_id
 from rekon.domain.ledger import Entry, Posting, Side
-from rekon.store import schema
+from rekon.store import audit, schema
 from rekon.store.inserts import insert_rows, upsert
 from rekon.store.recording import existing
 from rekon.store.types import micros
@@ -18,7 +18,7 @@ _POSTING_COLUMNS = ("entry_id", "account", "side", "amount")
 
 
 def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
-    """Post an entry once an event. Returns whether it is new."""
+    """Post an entry once an event, with its row in the audit. Returns whether it is new."""
     entry_id = stable_id("jen", entry.event)
     statement = upsert(connection, schema.journal_entries).values(
         entry_id=entry_id,
@@ -31,8 +31,16 @@ def post(connection: Connection, entry: Entry, *, now: datetime) -> bool:
     created = statement.on_conflict_do_nothing().returning(schema.journal_entries.c.entry_id)
     if connection.execute(created).first() is None:
         return False
-    connection.execute(insert(schema.postings), [_row(entry_id, posting) for posting in entry.postings])
+    rows = [_row(entry_id, posting) for posting in entry.postings]
+    connection.execute(insert(schema.postings), rows)
+    _audit(connection, entry_id, entry, now=now)
     return True
+
+
+def _audit(connection: Connection, entry_id: str, entry: Entry, *, now: datetime) -> None:
+    postings = [[posting.account, posting.side, posting.amount] for posting in entry.postings]
+    detail = {"entry_id": entry_id, "postings": postings}
+    audit.record(connection, who="rekon", what="money.posted", about=entry.event, detail=detail, now=now)
 
 
 def _row(entry_id: str, posting: Posting) -> dict[str, object]:
@@ -40,7 +48,7 @@ def _row(entry_id: str, posting: Posting) -> dict[str, object]:
 
 
 def post_all(connection: Connection, entries: Sequence[Entry], *, now: datetime) -> None:
-    """Post entries, each once an event. The caller holds the rows they are about: nobody else posts the same now."""
+    """Post entries, each once an event and with its row in the audit. The caller holds the rows they are about: nobody else posts the same now."""
     named = {stable_id("jen", entry.event): entry for entry in entries}
     known = existing(connection, schema.journal_entries.c.entry_id, named)
     fresh = {entry_id: entry for entry_id, entry in named.items() if entry_id not in known}
@@ -49,6 +57,8 @@ def post_all(connection: Connection, entries: Sequence[Entry], *, now: datetime)
     insert_rows(connection, schema.journal_entries, _ENTRY_COLUMNS, rows)
     moved = [(key, p.account, p.side.value, p.amount) for key, entry in fresh.items() for p in entry.postings]
     insert_rows(connection, schema.postings, _POSTING_COLUMNS, moved)
+    for entry_id, entry in fresh.items():
+        _audit(connection, entry_id, entry, now=now)
 
 
 def _entry_row(entry_id: str, entry: Entry, *, recorded_at: int) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, BindParameter, Connection, Select, bindparam,
 
 from rekon.domain.money import format_rupiah
 from rekon.domain.policy import Policy
-from rekon.store import schema
+from rekon.store import audit, schema
 from rekon.store.inserts import upsert, wait_turn
 from rekon.store.types import Instant, micros, span
 
@@ -207,10 +207,15 @@ def halted(connection: Connection, scope: str) -> str:
     return connection.execute(select(h.reason).where(h.scope == scope)).scalar_one_or_none() or ""
 
 
-def halt(connection: Connection, *, scope: str, reason: str, by: str, now: datetime) -> None:
-    """Stop automatic money of a scope. The first reason stays."""
-    statement = upsert(connection, schema.halts).values(scope=scope, reason=reason, opened_at=now, opened_by=by)
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["scope"]))
+def halt(connection: Connection, *, scope: str, reason: str, by: str, now: datetime) -> bool:
+    """Stop automatic money of a scope; the first reason stays. Returns whether it moved until now."""
+    h = schema.halts.c
+    statement = upsert(connection, schema.halts).values(scope=scope, reason=reason, opened_at=now, opened_by=by[:64])
+    opened = statement.on_conflict_do_nothing(index_elements=["scope"]).returning(h.scope)
+    if connection.execute(opened).first() is None:
+        return False
+    audit.record(connection, who=by, what="halt.opened", about=scope, detail={"reason": reason}, now=now)
+    return True
 
 
 def resume(connection: Connection, *, scope: str) -> bool:

@@ -35,6 +35,7 @@ from rekon.store.tables_operation import (
     journal_entries,
     postings,
     provider_health,
+    provider_words,
     staff,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "postings",
     "promises",
     "provider_health",
+    "provider_words",
     "quarantine",
     "refunds",
     "relay_queue",

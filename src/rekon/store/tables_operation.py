@@ -104,8 +104,9 @@ audit = Table(
     Column("what", String(64), nullable=False),
     Column("about", Quoted(300), nullable=False, index=True),
     Column("detail", JSON, nullable=False),
+    Column("link", String(64)),
 )
-"""Who moved what. Append-only."""
+"""Who moved what, each row sealed after the one before it; no seal on rows from before there were any. Append-only."""
 
 provider_health = Table(
     "provider_health",
@@ -121,6 +122,14 @@ provider_health = Table(
     Column("quarantined_because", Quoted(200), nullable=False),
     Column("not_before", Instant),
 )
+
+provider_words = Table(
+    "provider_words",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("words", JSON, nullable=False),
+)
+"""The last final words of each provider, one a leg, the newest at the end: what the breakers look at."""
 
 facts_of_life = Table(
     "facts_of_life",

@@ -6,6 +6,7 @@ Each check is one question to the database that has to come back empty; the answ
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import (
     BigInteger,
@@ -28,7 +29,7 @@ from rekon.domain.money import format_rupiah
 from rekon.domain.outcome import FailureClass, Outcome, ReportSource
 from rekon.domain.refund import COUNTS_AS_CREDIT, VOUCHER_PREFIX, RefundState
 from rekon.domain.transaction import ChargedAccount, LegState, OrderStatus, SendState, WalletLineKind
-from rekon.store import forbidden_writes, schema, staff
+from rekon.store import audit, forbidden_writes, schema, staff
 from rekon.store.engine import Store
 from rekon.store.guards import missing_guards
 from rekon.store.tables_books import IS_OURS
@@ -53,9 +54,13 @@ class Finding:
         return f"{self.rule} {self.subject}: {self.text}"
 
 
-def findings(store: Store) -> list[Finding]:
-    """Run every check on a live database, each in a short read of its own. An empty list means that all agrees."""
+def findings(store: Store, anchor: Path | None = None) -> list[Finding]:
+    """Run every check on a live database, each in a short read of its own. An empty list means that all agrees.
+
+    The audit is compared with its anchor too where there is one.
+    """
     found = [finding for check in CHECKS for finding in store.read(check)]
+    found += store.read(audit_sealed, anchor)
     refused_nothing = [
         Finding(rule="guards.refuse", subject=table, text=f"{verb} pada tabel ini tidak ditolak")
         for table, verb in forbidden_writes.not_refused(store)
@@ -258,6 +263,12 @@ def guards_present(connection: Connection) -> list[Finding]:
         Finding(rule="guards.present", subject=name, text="penjaga tabel tidak terpasang; jalankan `rekon db upgrade`")
         for name in missing_guards(connection)
     ]
+
+
+def audit_sealed(connection: Connection, anchor: Path | None = None) -> list[Finding]:
+    """Every row of the audit fits its seal, and none is missing (I20)."""
+    fault = audit.first_fault(connection, anchor)
+    return [] if fault is None else [Finding(rule="audit.sealed", subject="audit", text=str(fault))]
 
 
 def _signed() -> ColumnElement[int]:
