@@ -3,6 +3,7 @@
 import typer
 
 from rekon.cli import (
+    backtest,
     breaks,
     cases,
     check,
@@ -38,6 +39,7 @@ NOUNS = (
     transactions,
     check,
     explain,
+    backtest,
     breaks,
     cases,
     refunds,
