@@ -12,7 +12,7 @@ def test_every_noun_registers_itself():
 
 
 def test_a_late_noun_stands_in_the_list_and_is_imported_when_called():
-    assert set(groups.LATE) == {"demo", "sandbox"}
+    assert set(groups.LATE) == {"demo", "sandbox", "simulate"}
     for name in groups.LATE:
         result = CliRunner().invoke(app, [name, "--help"])
         assert result.exit_code == 0

@@ -72,7 +72,7 @@ def answered(bench, identity, answer):
 async def test_a_promise_that_passes_without_news_is_apologised_for_and_goes_to_a_person(bench):
     case_id = troubled(bench)
     told(bench, case_id, promise_at=bench.now + timedelta(minutes=30))
-    await look(bench, minutes=30)
+    await look(bench, minutes=31)
     assert templates(bench) == ["M02"]
     await look(bench, seconds=1)
     assert templates(bench) == ["M02", "M26"]
@@ -85,7 +85,7 @@ async def test_a_promise_that_passes_without_news_is_apologised_for_and_goes_to_
 async def test_the_apology_promises_the_next_news_and_is_not_repeated_before(bench):
     case_id = troubled(bench)
     told(bench, case_id, promise_at=bench.now + timedelta(minutes=30))
-    for minutes in (31, 1, 20):
+    for minutes in (32, 1, 20):
         await look(bench, minutes=minutes)
     assert templates(bench).count("M26") == 1
     await look(bench, hours=1)
@@ -96,7 +96,7 @@ async def test_a_promise_of_a_case_that_is_over_binds_nobody(bench):
     case_id = troubled(bench)
     told(bench, case_id, promise_at=bench.now + timedelta(minutes=30))
     bench.store.write(cases.resolve, bench.transaction, kind=BreakKind.STUCK_PENDING, rule="b02.over", now=bench.now)
-    await look(bench, minutes=31)
+    await look(bench, minutes=32)
     assert templates(bench) == ["M02"]
     assert bench.one(schema.promises)["state"] == "void"
 
@@ -105,7 +105,7 @@ async def test_a_broken_promise_to_somebody_unknown_still_goes_to_a_person(set_u
     bench = await set_up(plays.Play().story(minutes=600))
     bench.transaction = filling.order(bench.store, ordered_at=bench.now, now=bench.now)
     told(bench, troubled(bench), promise_at=bench.now + timedelta(minutes=30))
-    await look(bench, minutes=31)
+    await look(bench, minutes=32)
     assert templates(bench) == ["M02"]
     assert bench.one(schema.breaks)["state"] == BreakState.IN_REVIEW
 

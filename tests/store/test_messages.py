@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from rekon.domain.books import Agent
@@ -97,16 +99,26 @@ def test_a_repeated_event_promises_nothing_again(store, case_id):
     assert filling.one(store, schema.promises)["due_at"] == LATER
 
 
-def test_a_promise_is_broken_just_after_its_time(store, case_id):
+def test_a_promise_is_broken_just_after_its_minute(store, case_id):
     _add(store, event="a", case_id=case_id, promise_at=LATER)
-    assert store.read(messages.due_promises, now=LATER, limit=5) == []
+    over = LATER + messages.PROMISE_GRACE
+    assert store.read(messages.due_promises, now=over, limit=5) == []
     broken_at = filling.due_at(store, "follow_up")
-    assert LATER < broken_at < builders.at(minutes=5, seconds=1)
+    assert over < broken_at < over + timedelta(seconds=1)
     (promise,) = store.read(messages.due_promises, now=broken_at, limit=5)
     settle = {"state": "broken", "now": broken_at}
     assert store.write(messages.settle_promise, promise["promise_id"], **settle)
     assert not store.write(messages.settle_promise, promise["promise_id"], **settle)
     assert filling.due_at(store, "follow_up") is None
+
+
+def test_news_within_the_promised_minute_keeps_the_promise(store, case_id):
+    _add(store, event="a", case_id=case_id, promise_at=LATER)
+    in_time, too_late = LATER + messages.PROMISE_GRACE, LATER + 2 * messages.PROMISE_GRACE
+    _add(store, event="b", case_id=case_id, promise_at=in_time, now=in_time)
+    assert store.read(messages.due_promises, now=too_late, limit=5) == []
+    (first, second) = filling.rows(store, schema.promises)
+    assert {first["state"], second["state"]} == {"kept", "open"}
 
 
 def test_the_first_answer_counts(store):

@@ -4,6 +4,7 @@ import typer
 
 from rekon.cli import (
     audit,
+    backtest,
     breaks,
     cases,
     check,
@@ -40,6 +41,7 @@ NOUNS = (
     transactions,
     check,
     explain,
+    backtest,
     breaks,
     cases,
     refunds,

@@ -85,6 +85,9 @@ KNOWN: Mapping[str, _Known] = {
     "rekon.connectors.sources.file_error.FileError": _Known(
         WRONG_USE, "file", "Berkas tidak dapat dibaca", "Baris sebelumnya sudah masuk; jalankan lagi setelah diperbaiki"
     ),
+    "rekon.simulation.scenario_text.ScenarioError": _Known(
+        WRONG_USE, "scenario", "Skenario tidak dapat dimainkan", "Lihat `rekon simulate --schema`"
+    ),
     "rekon.domain.message_format.MessageError": _Known(
         WRONG_USE, "template", "Templat pesan tidak dapat dipakai", "Perbaiki templat yang disebut"
     ),

@@ -15,6 +15,7 @@ from rekon.cli import failures, output
 LATE: Mapping[str, tuple[str, str]] = {
     "demo": ("rekon.cli.demo", "Perlihatkan rekon bekerja di komputer ini."),
     "sandbox": ("rekon.cli.sandbox", "Mainkan dunia luar: penyedia, server, kotak pesan, dan jam."),
+    "simulate": ("rekon.cli.simulate", "Mainkan satu skenario dengan aturan dan SQL yang sebenarnya."),
 }
 """Nouns that are imported when called: module and what the list of commands says. Each module has `register(app)`."""
 

@@ -43,9 +43,12 @@ def replay(row: Mapping[Any, Any], configuration: Mapping[str, Any]) -> Replay:
 
 
 def _decide(row: Mapping[Any, Any], configuration: Mapping[str, Any]) -> Sequence[Decision]:
+    return decide_again(row, policy=thaw(configuration["policy"]), known=thaw(configuration["providers"]))
+
+
+def decide_again(row: Mapping[Any, Any], *, policy: Policy, known: Mapping[str, ProviderRules]) -> Sequence[Decision]:
+    """Decide on the inputs stored with a decision, as of the time it was taken, by the numbers given."""
     inputs = {name: thaw(value) for name, value in row["inputs"].items()}
-    policy: Policy = thaw(configuration["policy"])
-    known: Mapping[str, ProviderRules] = thaw(configuration["providers"])
     now: datetime = row["at"]
     return decide(
         inputs["transaction"],

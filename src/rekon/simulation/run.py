@@ -3,14 +3,15 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from rekon.connectors.gateways.contract import GatewayClass
+from rekon.domain.policy import Policy
 from rekon.sandbox.dialects.core import PlannedCore
 from rekon.sandbox.fates import tell_short_story
 from rekon.sandbox.story import Story
@@ -36,6 +37,26 @@ _QUIET: Final = {
 """A server pushes less often than in the demonstration, and rests when nothing happens: two days have to be short."""
 _RETRY: Final = 5.0
 _DEAD_SECONDS: Final = (1.0, 90.0)
+
+
+def _lives_on(simulation: "Simulation", place: str) -> bool:
+    del simulation, place
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How a run is played beside its story and its weather."""
+
+    policy: Policy = field(default_factory=automatic)
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    """What the world does otherwise than in a quiet run."""
+    calm_after: timedelta = _CALM_AFTER
+    """From then on nothing goes wrong any more, so that everything can come to rest."""
+    dies: Callable[["Simulation", str], bool] = _lives_on
+    """Asked at every place at which the process could die, with the place's name."""
+    trace: Callable[[str], object] | None = None
+    """Takes every line of the trace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +86,12 @@ def run(seed: int, *, deaths: tuple[int, ...] | None = None, fair: bool = False)
 class Simulation:
     """The stage of one run."""
 
-    def __init__(self, story: Story, drawn: Weather, rng: Random) -> None:
+    def __init__(self, story: Story, drawn: Weather, rng: Random, *, terms: Terms | None = None) -> None:
         """Set the stage; nothing moves yet."""
         self.story = story = weather.noisy(story, drawn.noise, rng)
         self.weather = drawn
         self.rng = rng
+        self.terms = terms or Terms()
         self.memory = Memory()
         self.seen: Counter[str] = Counter()
         self.points = 0
@@ -80,21 +102,25 @@ class Simulation:
         self._broken: list[str] = []
         self._stirred: asyncio.Event | None = None
         door = SimulatedDoor(self._anybody, self._stands_open)
-        knobs = Knobs(gateway_class=drawn.gateway_class, lost_replies=(), **_QUIET)
+        knobs = Knobs(gateway_class=drawn.gateway_class, lost_replies=(), **{**_QUIET, **self.terms.knobs})
         self.world = World(story, door=door, knobs=knobs)
 
     def play(self, seed: int) -> Result:
         """Play to the end and let the oracles speak."""
-        loop.run(self._play(), rng=self.rng)
-        found = [*self._broken, *self._sentinel.violations, *oracles.violations(self.world, self.memory)]
+        found = self.perform()
         self.memory.close()
         return Result(
             seed=seed,
-            violations=tuple(found),
+            violations=found,
             trace_hash=self._digest.hexdigest(),
             points=self.points,
             seen=self.seen,
         )
+
+    def perform(self) -> tuple[str, ...]:
+        """Play to the end and name what must not be so. The database stays open for whoever reads it."""
+        loop.run(self._play(), rng=self.rng)
+        return (*self._broken, *self._sentinel.violations, *oracles.violations(self.world, self.memory))
 
     async def _play(self) -> None:
         self._stirred = asyncio.Event()
@@ -188,7 +214,7 @@ class Simulation:
     def _setting(self, mine: int) -> Setting:
         later = mine > self.weather.daemons
         skew = timedelta(seconds=self.weather.skew_seconds if later else 0.0)
-        policy = automatic()
+        policy = self.terms.policy
 
         def clock() -> datetime:
             return self.now() + skew
@@ -217,7 +243,7 @@ class Simulation:
 
     def _weather_now(self) -> Callable[[], Weather]:
         def present() -> Weather:
-            calm = self.now() - self.story.starts_at > _CALM_AFTER
+            calm = self.now() - self.story.starts_at > self.terms.calm_after
             return replace(weather.FAIR, gateway_class=self.weather.gateway_class) if calm else self.weather
 
         return present
@@ -227,7 +253,7 @@ class Simulation:
         if mine not in self._alive:
             raise Crash
         self.points += 1
-        if self.points in self.weather.deaths:
+        if self.points in self.weather.deaths or self.terms.dies(self, name):
             life = self._alive.pop(mine)
             if life is not None:
                 life.wake.set()
@@ -240,7 +266,10 @@ class Simulation:
     def note(self, kind: str, *facts: object) -> None:
         """Write one line of the trace."""
         self.seen[kind if kind != "call" else f"call {facts[-1]}"] += 1
-        self._digest.update(f"{asyncio.get_running_loop().time():.6f} {kind} {facts}\n".encode())
+        line = f"{asyncio.get_running_loop().time():.6f} {kind} {facts}\n"
+        self._digest.update(line.encode())
+        if self.terms.trace is not None:
+            self.terms.trace(line)
 
 
 def _refuse(core: PlannedCore, word: str, _at: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, tuple_
 
 from rekon.domain.decision import RULE_VERSION, Decision, evidence_digest
 from rekon.domain.policy import Policy, ProviderRules
@@ -73,3 +73,20 @@ def configuration(connection: Connection, digest: str) -> Mapping[str, Any]:
     c = schema.configurations.c
     found: Mapping[str, Any] = connection.execute(select(c.body).where(c.hash == digest)).scalar_one()
     return found
+
+
+def page(
+    connection: Connection, *, since: datetime, until: datetime, after: tuple[str, int], limit: int
+) -> Sequence[Mapping[Any, Any]]:
+    """Read decisions taken from `since` until before `until`, purchase by purchase, oldest first within each.
+
+    `after` is the transaction key and the id of the last one read; `("", 0)` begins.
+    """
+    d = schema.decisions.c
+    query = (
+        select(schema.decisions)
+        .where(tuple_(d.transaction_key, d.id) > after, d.at >= since, d.at < until)
+        .order_by(d.transaction_key, d.id)
+        .limit(limit)
+    )
+    return connection.execute(query).mappings().all()

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Connection, Label, ScalarSelect, Select, Tabl
 
 from rekon.store import schema
 from rekon.store.inbox import EARLY_MAX
+from rekon.store.messages import PROMISE_GRACE
 from rekon.store.tables_books import IS_EARLY, IS_NEW
 from rekon.store.tables_cases import AWAITS_AFTERCARE, IS_UNPLANNED
 from rekon.store.tables_effects import IS_OPEN
@@ -25,9 +26,9 @@ def _first_where(table: Table, column: str, condition: str) -> Select[datetime |
 _AFTERCARE = _first_where(schema.cases, "aftercare_due_at", AWAITS_AFTERCARE)
 _CHASES = _first(schema.complaints, "chase_due_at")
 _PROMISES: Select[datetime | None] = select(
-    type_coerce(func.min(type_coerce(schema.promises.c.due_at, BigInteger)) + 1, Instant)
+    type_coerce(func.min(type_coerce(schema.promises.c.due_at, BigInteger)) + span(PROMISE_GRACE) + 1, Instant)
 ).where(text(IS_OPEN))
-"""A promise is broken just after its time: news in the last instant still keeps it."""
+"""A promise is broken just after its minute: news in the last instant still keeps it."""
 _UNREAD = _first_where(schema.inbox, "received_at", IS_NEW)
 _EARLY: Select[datetime | None] = select(
     type_coerce(func.min(type_coerce(schema.inbox.c.received_at, BigInteger)) + span(EARLY_MAX), Instant)

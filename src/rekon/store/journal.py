@@ -48,7 +48,10 @@ def _row(entry_id: str, posting: Posting) -> dict[str, object]:
 
 
 def post_all(connection: Connection, entries: Sequence[Entry], *, now: datetime) -> None:
-    """Post entries, each once an event and with its row in the audit. The caller holds the rows they are about: nobody else posts the same now."""
+    """Post entries, each once an event and with its row in the audit.
+
+    The caller holds the rows they are about: nobody else posts the same now.
+    """
     named = {stable_id("jen", entry.event): entry for entry in entries}
     known = existing(connection, schema.journal_entries.c.entry_id, named)
     fresh = {entry_id: entry for entry_id, entry in named.items() if entry_id not in known}

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, text, update
 
@@ -13,6 +13,9 @@ from rekon.store.inserts import upsert
 from rekon.store.tables_effects import IS_NEW, IS_OPEN
 
 Row = Mapping[Any, Any]
+
+PROMISE_GRACE: Final = timedelta(minutes=1)
+"""An agent was told an hour and a minute: news within that minute keeps the promise."""
 
 _IS_NEW_ANSWER = text(f"answers.{IS_NEW}")
 _COPIED = (
@@ -90,7 +93,7 @@ def _keep_promises(connection: Connection, case_id: str, *, now: datetime) -> No
     p = schema.promises.c
     connection.execute(
         update(schema.promises)
-        .where(p.case_id == case_id, p.state == "open", p.due_at >= now)
+        .where(p.case_id == case_id, p.state == "open", p.due_at >= now - PROMISE_GRACE)
         .values(state="kept", settled_at=now)
     )
 
@@ -173,7 +176,7 @@ def mark_answer(connection: Connection, identity: str) -> None:
 def due_promises(connection: Connection, *, now: datetime, limit: int) -> Sequence[Row]:
     """Find open promises whose time has passed."""
     p = schema.promises.c
-    query = select(schema.promises).where(text(IS_OPEN), p.due_at < now)
+    query = select(schema.promises).where(text(IS_OPEN), p.due_at < now - PROMISE_GRACE)
     query = query.order_by(p.due_at, p.promise_id).limit(limit)
     return connection.execute(query).mappings().all()
 
