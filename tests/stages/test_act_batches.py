@@ -50,16 +50,16 @@ async def test_many_refunds_share_the_unit_of_work_of_their_intents(set_up, stor
 async def test_a_refund_that_breaks_is_left_out_and_the_others_are_paid(set_up, store, monkeypatch):
     bench = await asked_for(set_up, unformed(4), store=store)
     bad = bench.rows(schema.refunds)[1]["refund_id"]
-    judge = intents._Judge
-    hear = judge.hear
+    batch = intents._Intents
+    judge = batch.judge
 
     def broken(self, row, one):
         if row["refund_id"] == bad:
             message = "a defect"
             raise ZeroDivisionError(message)
-        hear(self, row, one)
+        judge(self, row, one)
 
-    monkeypatch.setattr(judge, "hear", broken)
+    monkeypatch.setattr(batch, "judge", broken)
     with pytest.raises(ZeroDivisionError):
         await act.work(bench.context)
     assert states(bench) == ["requested", "settled", "settled", "settled"]
