@@ -12,7 +12,7 @@ from benchmarks.figures import Figure, Options
         ("due_scan", "sqlite", 2),
         ("due_scan", "postgresql", 2),
         ("intake", "", 2),
-        ("refunds", "", 1),
+        ("refunds", "", 2),
         ("footprint", "", 3),
     ],
 )

@@ -50,16 +50,16 @@ async def test_many_refunds_share_the_unit_of_work_of_their_intents(set_up, stor
 async def test_a_refund_that_breaks_is_left_out_and_the_others_are_paid(set_up, store, monkeypatch):
     bench = await asked_for(set_up, unformed(4), store=store)
     bad = bench.rows(schema.refunds)[1]["refund_id"]
-    judge = intents._Judge
-    hear = judge.hear
+    batch = intents._Intents
+    judge = batch.judge
 
     def broken(self, row, one):
         if row["refund_id"] == bad:
             message = "a defect"
             raise ZeroDivisionError(message)
-        hear(self, row, one)
+        judge(self, row, one)
 
-    monkeypatch.setattr(judge, "hear", broken)
+    monkeypatch.setattr(batch, "judge", broken)
     with pytest.raises(ZeroDivisionError):
         await act.work(bench.context)
     assert states(bench) == ["requested", "settled", "settled", "settled"]
@@ -134,6 +134,7 @@ async def test_two_refunds_of_one_purchase_are_judged_one_after_the_other(set_up
 
 async def test_no_more_calls_are_under_way_at_a_gateway_than_it_has_places(set_up, monkeypatch):
     monkeypatch.setattr(lanes, "IN_FLIGHT", 3)
+    monkeypatch.setattr(lanes.Round, "is_over", lambda _: False)
     bench = await asked_for(set_up, unformed(8))
     gateway = bench.context.connectors.gateways["toko"]
     under_way, most = 0, 0

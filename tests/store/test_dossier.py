@@ -97,6 +97,18 @@ def test_a_twin_is_an_equal_order_shortly_before(store, transaction, seconds, mo
     assert [one.key for one in found.history.twins] == ([twin.key] if is_twin else [])
 
 
+def test_twins_of_many_purchases_stay_with_their_own(store):
+    def sold(number, seconds, destination):
+        order = filling.order(store, number=number, ordered_at=builders.at(seconds), destination=destination)
+        return order.key
+
+    keys = [sold("X3", 40, "081200000001"), sold("X1", 0, "081200000001"), sold("X2", 20, "081200000001")]
+    keys += [sold("Y2", 30, "081200000002"), sold("Y1", 30, "081200000002")]
+    found = {one.transaction.key: [twin.key for twin in one.history.twins] for one in _load(store, *keys)}
+    x3, x1, x2, y2, y1 = keys
+    assert found == {x3: [x1, x2], x1: [], x2: [x1], y2: [y1], y1: []}
+
+
 def test_the_balance_quoted_is_the_newest_one(store):
     filling.wallet(
         store,

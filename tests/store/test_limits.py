@@ -30,7 +30,7 @@ def pay(store):
 def _submit(connection, row, *, policy, now):
     limits.take_turn(connection)
     asked = {"agent_id": row["agent_id"], "amount": row["amount"], "never_formed": row["never_formed"]}
-    refused = limits.check(connection, **asked, policy=policy, now=now)
+    refused = limits.Room(connection, [row["agent_id"]], policy=policy, now=now).refusal(**asked)
     if refused is None:
         assert refunds.move(connection, row, to=RefundState.SUBMITTED, submitted_at=now)
     return refused
@@ -148,3 +148,27 @@ def test_who_sells_much_may_get_more_back_in_a_day(store, pay):
     filling.order(store, number="S1", agent_id="A1", price=7_000_000, ordered_at=NOW)
     assert pay(amount=150_000, agent_id="A1", policy=policy) is None
     assert pay(amount=10_000, agent_id="A1", policy=policy) is not None
+
+
+def test_what_a_unit_of_work_takes_counts_as_if_it_were_stored(store):
+    policy = builders.build_policy(breaker_count=3, breaker_amount=10_000, agent_day_count=2)
+    with store.unit_of_work() as connection:
+        room = limits.Room(connection, ["A1", "A2"], policy=policy, now=NOW)
+        passed = []
+        for agent_id, never_formed in (("A1", False), ("A1", True), ("A1", True), ("A2", False), ("A2", False)):
+            refund = {"agent_id": agent_id, "amount": 4_000, "never_formed": never_formed}
+            passed.append(room.refusal(**refund) is None)
+            if passed[-1]:
+                room.take(**refund)
+    assert passed == [True, True, False, True, False]
+
+
+def test_a_halt_that_a_rule_opens_stops_the_rest_of_its_unit_of_work(store):
+    with store.unit_of_work() as connection:
+        room = limits.Room(connection, ["A1"], policy=POLICY, now=NOW)
+        assert room.halted(["iak"]) is None
+        room.halt("terlalu banyak")
+        room.halt("lain")
+        assert room.halted([]) == limits.Refusal("HALT: terlalu banyak")
+        assert room.refusal(agent_id="A1", amount=1, never_formed=True) == limits.Refusal("HALT: terlalu banyak")
+    assert store.read(limits.halted, limits.GLOBAL) == "terlalu banyak"

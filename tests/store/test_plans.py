@@ -174,6 +174,12 @@ CLAIMS = {
     "ix_quarantine_waiting": (quarantine.waiting, {}),
 }
 
+
+def _ask_limits(connection):
+    room = limits.Room(connection, ["A1", "A2"], policy=builders.build_policy(), now=NOW)
+    room.refusal(agent_id="A1", amount=1, never_formed=False)
+
+
 OTHERS = {
     "all due times": (due.times, (), {}),
     "a dossier": (
@@ -183,9 +189,9 @@ OTHERS = {
     ),
     "an agent's balance": (dossier.agent_balance, ("A1",), {"not_before": NOW}),
     "the limits": (
-        limits.check,
+        _ask_limits,
         (),
-        {"agent_id": "A1", "amount": 1, "never_formed": False, "policy": builders.build_policy(), "now": NOW},
+        {},
     ),
     "a voucher's budget": (
         vouchers.refusal,

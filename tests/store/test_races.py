@@ -76,7 +76,7 @@ def test_exactly_the_limit_passes_however_many_come_at_once(stores):
     def submit(connection, row):
         limits.take_turn(connection)
         asked = {"agent_id": row["agent_id"], "amount": row["amount"], "never_formed": False}
-        if limits.check(connection, **asked, policy=POLICY, now=T0) is not None:
+        if limits.Room(connection, [row["agent_id"]], policy=POLICY, now=T0).refusal(**asked) is not None:
             return False
         return refunds.move(connection, row, to=RefundState.SUBMITTED, submitted_at=T0)
 

@@ -121,7 +121,10 @@ class Room:
     def refusal(
         self, *, agent_id: str, amount: int, never_formed: bool, providers: Sequence[str] = ()
     ) -> Refusal | None:
-        """Say why one more automatic refund does not fit every window, or None (rulebook G6, 3.3)."""
+        """Say why one more automatic refund does not fit every window, or None (rulebook G6, 3.3).
+
+        `providers` are those on whose word it goes back; the HALT of each counts.
+        """
         stopped = self.halted(providers)
         if stopped is not None:
             return stopped
@@ -167,24 +170,6 @@ class Room:
         """Stop all automatic money because a rule says so, the rest of this unit of work included."""
         halt(self._connection, scope=GLOBAL, reason=reason, by="rule", now=self._now)
         self._halts.setdefault(GLOBAL, reason)
-
-
-def check(
-    connection: Connection,
-    *,
-    agent_id: str,
-    amount: int,
-    never_formed: bool,
-    policy: Policy,
-    now: datetime,
-    providers: Sequence[str] = (),
-) -> Refusal | None:
-    """Say whether one more automatic refund fits every window, or why not (rulebook G6, 3.3).
-
-    `providers` are those on whose word it goes back; the HALT of each counts.
-    """
-    room = Room(connection, [agent_id], policy=policy, now=now)
-    return room.refusal(agent_id=agent_id, amount=amount, never_formed=never_formed, providers=providers)
 
 
 def scope_of(provider: str) -> str:

@@ -38,14 +38,14 @@ def submit(
     keys = [row["transaction_key"] for row in held]
     found = dossier.load(connection, keys, sources=context.sources, twin_window=context.policy.duplicate_window)
     room = limits.Room(connection, [row["agent_id"] for row in held], policy=context.policy, now=now)
-    judge = _Judge(connection, context=context, room=room, lease=lease, now=now)
+    batch = _Intents(connection, context=context, room=room, lease=lease, now=now)
     for row, one in zip(held, found, strict=True):
-        judge.hear(row, one)
-    return judge.write()
+        batch.judge(row, one)
+    return batch.write()
 
 
-class _Judge:
-    """Hears one refund after the other, and writes what became of them."""
+class _Intents:
+    """Judges one refund after the other, and writes what becomes of them."""
 
     def __init__(
         self, connection: Connection, *, context: Context, room: limits.Room, lease: str, now: datetime
@@ -59,7 +59,7 @@ class _Judge:
         self._entries: list[ledger.Entry] = []
         self._touched: set[str] = set()
 
-    def hear(self, row: Row, one: dossier.Dossier) -> None:
+    def judge(self, row: Row, one: dossier.Dossier) -> None:
         """Let a refund pass if the rules ask for exactly it, what was agreed still stands, and money may move."""
         wanted = _decide_again(one, row, context=self._context, now=self._now)
         asked = next((d for d in wanted if d.action is Action.ISSUE_REFUND and d.break_kind == row["break_kind"]), None)
@@ -69,7 +69,7 @@ class _Judge:
             self._pass(row, one)
 
     def write(self) -> Sequence[Row]:
-        """Write every verdict. Returns the refunds whose intent is written."""
+        """Write what became of every refund. Returns the refunds whose intent is written."""
         refunds.move_held(self._connection, self._moves, lease=self._lease)
         journal.post_all(self._connection, self._entries, now=self._now)
         evaluations.touch(self._connection, self._touched, due_at=self._now)

@@ -17,10 +17,10 @@ from rekon.connectors.gateways.contract import (
 )
 from rekon.domain.money import Money
 from rekon.domain.refund import RefundState
-from rekon.stages.act import intents, verdicts
+from rekon.stages.act import answers, intents
+from rekon.stages.act.answers import Answered
 from rekon.stages.act.lanes import Carry, Lanes, Party, Round
 from rekon.stages.act.patience import ATTEMPTS_MAX, may_tell_again
-from rekon.stages.act.verdicts import Answered
 from rekon.stages.act.wallets import Wallet, lines_of, read_wallets, transaction_id_of
 from rekon.stages.context import Context
 from rekon.store import books, refunds
@@ -66,16 +66,16 @@ def _sorted(context: Context, rows: Sequence[Row]) -> tuple[list[refunds.Move], 
         elif context.restored_epoch:
             aside.append(intents.before_a_person(row, reason="basis data hasil pemulihan"))
         elif was_sent and gateway.gateway_class is GatewayClass.G0:
-            aside.append(verdicts.unknown(row, note="gerbang tidak dapat ditanya; periksa di server"))
+            aside.append(answers.unknown(row, note="gerbang tidak dapat ditanya; periksa di server"))
         elif was_sent and row["attempts"] >= ATTEMPTS_MAX:
-            aside.append(verdicts.unknown(row, note="gerbang tidak memberi jawaban pasti"))
+            aside.append(answers.unknown(row, note="gerbang tidak memberi jawaban pasti"))
         else:
             due.append(row)
     return aside, due
 
 
 async def _put_aside(here: Round, moves: Sequence[refunds.Move]) -> Sequence[Row]:
-    await here.context.write(verdicts.move_those_held, moves, lease=here.lease)
+    await here.context.write(answers.move_those_held, moves, lease=here.lease)
     return ()
 
 
@@ -84,8 +84,8 @@ async def _begin(context: Context, party: Party) -> Sequence[Step]:
     gateway = context.connectors.gateways[party.lane]
     sent = [row for row in party.rows if row["state"] == RefundState.SUBMITTED]
     fresh = [row for row in party.rows if row["state"] != RefundState.SUBMITTED]
-    answers = [await _find_out(context, row, gateway) for row in sent]
-    steps: list[Step] = list(await _with_wallets(context, gateway, sent, answers))
+    words = [await _find_out(context, row, gateway) for row in sent]
+    steps: list[Step] = list(await _with_wallets(context, gateway, sent, words))
     wallets = await read_wallets(gateway, fresh, now=context.clock()) if fresh else []
     return steps + [Looked(row=row, wallet=wallet) for row, wallet in zip(fresh, wallets, strict=True)]
 
@@ -103,10 +103,10 @@ async def _pay(context: Context, party: Party) -> Sequence[Step]:
     """Tell the gateway once, and read the credit back."""
     gateway, orders = context.connectors.gateways[party.lane], [order_of(row) for row in party.rows]
     if isinstance(gateway, ManyAtOnce):
-        answers = await gateway.pay_many(orders)
+        words = await gateway.pay_many(orders)
     else:
-        answers = [await gateway.pay(order) for order in orders]
-    return await _with_wallets(context, gateway, party.rows, answers)
+        words = [await gateway.pay(order) for order in orders]
+    return await _with_wallets(context, gateway, party.rows, words)
 
 
 def order_of(row: Row) -> RefundOrder:
@@ -122,15 +122,15 @@ def order_of(row: Row) -> RefundOrder:
 
 
 async def _with_wallets(
-    context: Context, gateway: Gateway, rows: Sequence[Row], answers: Sequence[PayAnswer]
+    context: Context, gateway: Gateway, rows: Sequence[Row], words: Sequence[PayAnswer]
 ) -> list[Answered]:
     """Read the wallets of those that were paid: SETTLED only once the line with our key was read (design 5)."""
-    paid = [row for row, said in zip(rows, answers, strict=True) if said.state is PayState.SUCCEEDED]
+    paid = [row for row, said in zip(rows, words, strict=True) if said.state is PayState.SUCCEEDED]
     wallets = await read_wallets(gateway, paid, now=context.clock()) if paid else []
     seen = {row["refund_id"]: wallet for row, wallet in zip(paid, wallets, strict=True)}
     return [
         Answered(row=row, answer=said, wallet=seen.get(row["refund_id"]), gateway_class=gateway.gateway_class)
-        for row, said in zip(rows, answers, strict=True)
+        for row, said in zip(rows, words, strict=True)
     ]
 
 
@@ -148,7 +148,7 @@ async def _land(here: Round, steps: Sequence[Step]) -> tuple[Sequence[Row], Carr
 
 
 async def _record(here: Round, answered: Sequence[Answered]) -> Sequence[Row]:
-    await here.context.write(verdicts.record, answered=answered, lease=here.lease, now=here.context.clock())
+    await here.context.write(answers.record, answered=answered, lease=here.lease, now=here.context.clock())
     return ()
 
 
@@ -167,8 +167,8 @@ def _keep_wallets(connection: Connection, *, looked: Sequence[Looked], here: Rou
     lines = lines_of([one.wallet for one in looked])
     if lines:
         books.record_wallet_lines(connection, lines, now=now)
-    unread = [verdicts.postponed(one.row, now=now) for one in looked if one.wallet is None]
-    verdicts.move_those_held(connection, unread, lease=here.lease)
+    unread = [answers.postponed(one.row, now=now) for one in looked if one.wallet is None]
+    answers.move_those_held(connection, unread, lease=here.lease)
 
 
 def _no_purchase_twice(rows: Sequence[Row]) -> Iterator[list[Row]]:
