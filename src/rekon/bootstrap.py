@@ -25,7 +25,7 @@ from rekon.domain.policy import Policy
 from rekon.domain.transaction import RefundOwner
 from rekon.settings import ConfigError, Settings, load
 from rekon.stages.context import Connectors, Context, Runner, Words, in_thread, inline
-from rekon.store import decisions, epoch, migrate
+from rekon.store import decisions, epoch, flips, migrate
 from rekon.store.dossier import SourceRules
 from rekon.store.engine import Store, check_durability
 from rekon.store.guards import MissingGuardError, missing_guards
@@ -217,6 +217,8 @@ def _context(
 ) -> Context:
     policy = policy_of(settings)
     rules = {name: definition.rules() for name, definition in definitions.items()}
+    store.write(flips.raise_holds, now=clock.now())
+    rules = store.read(flips.with_holds, rules)
     config_hash = store.write(decisions.remember_configuration, policy, rules, now=clock.now())
     words = settings.messages
     return Context(

@@ -115,6 +115,13 @@ def test_a_measured_hold_stays_between_nine_minutes_and_a_day(minutes, hold):
     assert judge(failed(0, SOFT), rules=rules).hold == timedelta(minutes=hold)
 
 
+def test_a_hold_measured_for_a_raw_code_holds_that_code_alone():
+    said = failed(0, SOFT)
+    for code, minutes in ((said.raw_code, 30), ("another", 9)):
+        rules = build_rules(soft_holds={code: timedelta(minutes=30)})
+        assert judge(said, rules=rules).hold == timedelta(minutes=minutes)
+
+
 def test_a_measured_hold_is_for_soft_failures_alone():
     assert judge(failed(0), rules=build_rules(soft_hold=timedelta(hours=3))).hold == timedelta(seconds=120)
 

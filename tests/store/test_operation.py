@@ -86,7 +86,7 @@ def test_every_stage_hears_of_its_own_work(store):
     store.write(messages.add, promising, now=builders.at(minutes=2))
     times = store.read(due.times)
     assert (times["decide"], times["act"], times["tell"]) == (None, builders.at(minutes=1), builders.at(minutes=2))
-    assert times["follow_up"] == builders.at(minutes=3, seconds=1e-6)
+    assert times["follow_up"] == builders.at(minutes=3, seconds=1e-6) + messages.PROMISE_GRACE
 
 
 def test_an_unread_callback_makes_the_check_due(store):

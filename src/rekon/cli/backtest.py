@@ -44,7 +44,7 @@ def backtest(
     window = (_midnight(since), _midnight(until) + timedelta(days=1))
     found = Comparison(keep=limit)
     with house.opened(present) as place:
-        sides = (_rules(present), _rules(candidate))
+        sides = (_rules(place.store, present), _rules(place.store, candidate))
         for key, here, there in _purchases(place.store, window, sides):
             found.add(key, here, there)
     if as_json:
@@ -59,14 +59,15 @@ def _midnight(day: datetime) -> datetime:
     return day.replace(tzinfo=ZoneInfo(output.WIB))
 
 
-def _rules(config: Path) -> "tuple[Policy, Mapping[str, ProviderRules]]":
-    """Read the numbers a configuration file gives the rules."""
+def _rules(store: "Store", config: Path) -> "tuple[Policy, Mapping[str, ProviderRules]]":
+    """Read the numbers a configuration file gives the rules, with the holds measured so far."""
     from rekon import bootstrap
     from rekon.settings import load
+    from rekon.store import flips
 
     definitions = bootstrap.load_provider_definitions(bootstrap.state_dir_of(config))
     rules = {name: definition.rules() for name, definition in definitions.items()}
-    return bootstrap.policy_of(load(config)), rules
+    return bootstrap.policy_of(load(config)), store.read(flips.with_holds, rules)
 
 
 def _purchases(

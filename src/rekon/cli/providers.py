@@ -8,9 +8,11 @@ from rekon.cli import failures, output
 from rekon.cli.options import DEFAULT_CONFIG, AsJson, Config
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
     from rekon.connectors.providers.definition import Definition
+    from rekon.store.flips import Measure
 
 app = typer.Typer(no_args_is_help=True, help="Penyedia: data, akun, dan contoh balasannya.")
 
@@ -105,3 +107,49 @@ def _folder(name: str, state_dir: "Path") -> "Path":
     from rekon import resources
 
     return resources.data_path("providers", name, state_dir=state_dir)
+
+
+@app.command("flips")
+def flips(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Berapa lama sesudah gagal penyedia ternyata masih mengirim, per kode, dan jeda yang mengikutinya."""
+    from rekon.cli import house
+    from rekon.store import flips as measured
+
+    with house.opened(config) as place:
+        found = place.store.read(measured.measures, now=place.now)
+        held = place.store.read(measured.held)
+    items = [_flip(one, held.get((one.provider, one.raw_code))) for one in found]
+    if as_json:
+        output.write_json({"items": items})
+        return
+    columns = ("PENYEDIA", "KODE", "JENIS", "DIAMATI", "BERBALIK", "P99,9", "JEDA")
+    cells = [
+        (
+            item["provider"],
+            item["raw_code"],
+            item["failure_class"],
+            item["watched"],
+            item["flipped"],
+            _seconds(item["late_seconds"]),
+            _seconds(item["hold_seconds"]),
+        )
+        for item in items
+    ]
+    output.table(columns, cells, empty="Belum ada kegagalan yang berumur sehari.")
+
+
+def _flip(one: "Measure", held: "timedelta | None") -> dict[str, Any]:
+    soft = one.failure_class == "soft"
+    return {
+        "provider": one.provider,
+        "raw_code": one.raw_code,
+        "failure_class": one.failure_class,
+        "watched": one.watched,
+        "flipped": one.flipped,
+        "late_seconds": int(one.late.total_seconds()) if one.late is not None else None,
+        "hold_seconds": int(held.total_seconds()) if soft and held is not None else None,
+    }
+
+
+def _seconds(value: int | None) -> str:
+    return "-" if value is None else f"{value} detik"

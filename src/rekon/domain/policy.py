@@ -37,6 +37,8 @@ class ProviderRules:
     cut_offs: tuple[CutOff, ...] = ()
     soft_hold: timedelta | None = None
     """Measured hold for SOFT failures; None takes the policy's."""
+    soft_holds: Mapping[str, timedelta] = field(default_factory=dict)
+    """Measured holds of single raw codes; the longest that applies counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,13 @@ HOLDS: dict[FailureClass, HoldRule] = {
 SOFT_HOLD_WITH_CREDIT = timedelta(seconds=120)
 SOFT_HOLD_MAX = timedelta(hours=24)
 """A measured hold is never longer than this (design 6)."""
+SOFT_HOLD_MIN = timedelta(minutes=9)
+
+
+def measured_hold(late: timedelta) -> timedelta:
+    """Keep a measured hold within its bounds, nine minutes and a day (design 6)."""
+    return min(max(late, SOFT_HOLD_MIN), SOFT_HOLD_MAX)
+
 
 _URGENT = {"pln_token": 15, "postpaid": 60}
 _STAFF = {"pln_token": 60, "postpaid": 600}

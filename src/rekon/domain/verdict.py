@@ -163,7 +163,8 @@ def _failed(
     rule = HOLDS[kind]
     hold = rule.hold
     if kind is FailureClass.SOFT:
-        measured = min(max(hold, rules.soft_hold or hold), SOFT_HOLD_MAX)
+        of_codes = (rules.soft_holds.get(r.raw_code, hold) for r in failed)
+        measured = min(max(hold, rules.soft_hold or hold, *of_codes), SOFT_HOLD_MAX)
         hold = SOFT_HOLD_WITH_CREDIT if credited_back else measured
     counted = _counted(failed, rules=rules, policy=policy)
     enough = len(counted) >= rule.readings

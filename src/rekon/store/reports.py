@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from rekon.domain.decision import stable_id
 from rekon.domain.outcome import Reading, ReportSource, StatusReport
-from rekon.store import rows, schema
+from rekon.store import flips, rows, schema
 from rekon.store.inserts import Upsert, upsert_in
 
 _C = schema.reports.c
@@ -37,7 +37,9 @@ class NewReport:
 def append(connection: Connection, reports: Sequence[NewReport]) -> None:
     """Append reports; the same word written twice stays one row."""
     if reports:
-        connection.execute(_appending(connection.dialect.name), [_row(report) for report in reports])
+        said = [_row(report) for report in reports]
+        connection.execute(_appending(connection.dialect.name), said)
+        flips.note(connection, said)
 
 
 @cache

@@ -131,6 +131,29 @@ provider_words = Table(
 )
 """The last final words of each provider, one a leg, the newest at the end: what the breakers look at."""
 
+flips = Table(
+    "flips",
+    metadata,
+    Column("leg_key", String(220), ForeignKey("legs.key"), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("raw_code", Quoted(64), nullable=False),
+    Column("failure_class", String(16), nullable=False),
+    Column("failed_at", Instant, nullable=False),
+    Column("late_seconds", Integer),
+    Index("ix_flips_late", "provider", "raw_code", "late_seconds"),
+)
+"""The first failed word of each leg; `late_seconds` is how much later the provider reported delivery after all."""
+
+soft_holds = Table(
+    "soft_holds",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("raw_code", Quoted(64), primary_key=True),
+    Column("hold_seconds", Integer, nullable=False),
+    Column("measured_at", Instant, nullable=False),
+)
+"""Holds raised by measuring late successes. Nothing lowers them by itself."""
+
 facts_of_life = Table(
     "facts_of_life",
     metadata,
